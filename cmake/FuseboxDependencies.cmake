@@ -1,0 +1,30 @@
+# Where each dependency comes from. docs/dependencies.md says why each is here.
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3 REQUIRED)
+find_package(CURL REQUIRED)
+find_package(CLI11 REQUIRED)
+
+# Wasmtime: built once by scripts/build-wasmtime.sh into the user's cache folder; the script prints where.
+if(NOT FUSEBOX_WASMTIME_DIR)
+  execute_process(
+    COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/scripts/build-wasmtime.sh"
+    OUTPUT_VARIABLE FUSEBOX_WASMTIME_DIR OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ERROR_IS_FATAL ANY)
+endif()
+set(FUSEBOX_WASMTIME_ARCHIVE "${FUSEBOX_WASMTIME_DIR}/libfusebox_wasmtime.a")
+if(NOT EXISTS "${FUSEBOX_WASMTIME_ARCHIVE}")
+  message(FATAL_ERROR "no Wasmtime library in '${FUSEBOX_WASMTIME_DIR}'; run scripts/setup.sh")
+endif()
+add_library(fusebox_wasmtime_archive STATIC IMPORTED)
+set_target_properties(fusebox_wasmtime_archive PROPERTIES IMPORTED_LOCATION "${FUSEBOX_WASMTIME_ARCHIVE}")
+target_include_directories(fusebox_wasmtime_archive SYSTEM INTERFACE "${FUSEBOX_WASMTIME_DIR}/include")
+target_link_libraries(fusebox_wasmtime_archive INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
+add_library(fusebox::wasmtime ALIAS fusebox_wasmtime_archive)
+
+# wabt: the text format for the command line and the tests' oracle; never shown unvalidated binary modules.
+find_path(FUSEBOX_WABT_INCLUDE wabt/wast-parser.h REQUIRED)
+find_library(FUSEBOX_WABT_LIBRARY wabt REQUIRED)
+add_library(fusebox_wabt INTERFACE)
+target_include_directories(fusebox_wabt SYSTEM INTERFACE "${FUSEBOX_WABT_INCLUDE}")
+target_link_libraries(fusebox_wabt INTERFACE "${FUSEBOX_WABT_LIBRARY}")
+add_library(fusebox::wabt ALIAS fusebox_wabt)

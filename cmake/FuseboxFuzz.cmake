@@ -1,0 +1,12 @@
+# fuzz/*_fuzz.cc: one libFuzzer program per parser of untrusted bytes; its seed corpus is fuzz/corpus/<name>/.
+if(NOT FUSEBOX_FUZZ)
+  return()
+endif()
+file(GLOB fuzz_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/fuzz/*_fuzz.cc")
+foreach(source IN LISTS fuzz_sources)
+  get_filename_component(name "${source}" NAME_WE)
+  add_executable(${name} "${source}")
+  target_compile_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  target_link_libraries(${name} PRIVATE fusebox_capability fusebox::wabt)
+endforeach()

@@ -1,0 +1,41 @@
+# Every src/<folder>/**/*_test.cc becomes one GoogleTest program per folder, tests/*/*_test.cc one per folder there.
+# The globs are the list: a test file cannot be forgotten.
+include(CTest)
+if(NOT BUILD_TESTING)
+  return()
+endif()
+find_package(GTest REQUIRED)
+
+function(fusebox_test_program name sources)
+  add_executable(${name} ${sources})
+  target_link_libraries(${name} PRIVATE ${ARGN} fusebox::wabt GTest::gmock GTest::gtest GTest::gtest_main)
+  target_include_directories(${name} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/src" "${CMAKE_CURRENT_SOURCE_DIR}/tests")
+  target_compile_definitions(${name} PRIVATE
+    FUSEBOX_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}"
+    FUSEBOX_BINARY_DIR="${CMAKE_BINARY_DIR}"
+    FUSEBOX_GUEST_DIR="${CMAKE_BINARY_DIR}/guests")
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900)
+  if(TARGET fusebox_guests)
+    add_dependencies(${name} fusebox_guests)
+  endif()
+endfunction()
+
+get_property(folders GLOBAL PROPERTY FUSEBOX_FOLDERS)
+foreach(folder IN LISTS folders)
+  file(GLOB_RECURSE tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/${folder}/*_test.cc")
+  if(tests)
+    fusebox_test_program(test_${folder} "${tests}" fusebox_${folder})
+  endif()
+endforeach()
+
+file(GLOB test_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true "${CMAKE_CURRENT_SOURCE_DIR}/tests/*")
+foreach(path IN LISTS test_folders)
+  get_filename_component(folder "${path}" NAME)
+  file(GLOB tests CONFIGURE_DEPENDS "${path}/*_test.cc")
+  if(tests)
+    fusebox_test_program(test_${folder} "${tests}" fusebox_cli)
+    add_dependencies(test_${folder} fusebox)
+    target_compile_definitions(test_${folder} PRIVATE FUSEBOX_COMMAND="$<TARGET_FILE:fusebox>")
+  endif()
+endforeach()

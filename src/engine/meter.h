@@ -1,0 +1,77 @@
+// The rewriting pass that makes a guest stoppable and its work countable (architecture.md "Stopping a guest", docs/adr/0002).
+//
+// The pass adds one memory of one page after the guest's own and exports it as kMeterExport. Its first eight bytes are a
+// signed 64-bit counter, written by the host before a call:
+//   ticks and time   at every function entry and loop header the region's cost is taken off the counter; the guest traps
+//                    before a region that would make it negative.
+//   time only        the guest only looks whether the counter is negative.
+// Whoever wants the guest to stop makes the counter negative (by adding kStopBias) and repeats that until the call ended,
+// because a store of the guest may overwrite it once.
+//
+// Ticks    docs/ticks.md says how to compute them by hand. They depend on module and input alone.
+// Input    only bytes that Wasmtime's validator accepted. The reader is bounded and checks every index all the same.
+// Threads  pure functions.
+// Errors   `unsupported` with the proposal's name for what the pass does not know; `exhausted` for sizes over the bounds.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace fusebox::engine {
+
+inline constexpr std::string_view kMeterExport = "fusebox:meter";
+inline constexpr std::int64_t kStopBias = -(std::int64_t{1} << 62);
+inline constexpr std::int64_t kTicksMax = (std::int64_t{1} << 61);  // no machine spends more: 2^61 ticks are decades
+
+enum class MeterMode : std::uint8_t { time, ticks };             // `ticks` counts and can be stopped by time as well
+
+struct MeterOptions {
+  MeterMode mode = MeterMode::ticks;
+};
+
+// What the host must know about the rewritten code to read its traps. Sorted by offset; offsets are of the rewritten module.
+struct MeterMap {
+  // The trap at `offset` is a failed check, not the guest's own `unreachable`.
+  struct Check {
+    std::uint32_t offset = 0;
+  };
+  // A trap inside [begin, end) happened after `refund` ticks too many were taken off (unrolled loops charge in batches).
+  struct Refund {
+    std::uint32_t begin = 0;
+    std::uint32_t end = 0;
+    std::int64_t ticks = 0;
+  };
+  // Code from `rewritten` on comes from `original` on, in the module the user gave.
+  struct Origin {
+    std::uint32_t rewritten = 0;
+    std::uint32_t original = 0;
+  };
+  std::vector<Check> checks;
+  std::vector<Refund> refunds;
+  std::vector<Origin> origins;
+
+  bool is_check(std::uint64_t rewritten_offset) const noexcept;
+  std::int64_t refund_at(std::uint64_t rewritten_offset) const noexcept;
+  std::uint64_t original_offset(std::uint64_t rewritten_offset) const noexcept;
+
+  // For storing beside compiled code. decode() checks everything: order, ranges, sizes.
+  base::Bytes encode() const;
+  static base::Result<MeterMap> decode(base::ByteView bytes);
+};
+
+struct Metered {
+  base::Bytes wasm;
+  MeterMap map;
+};
+
+base::Result<Metered> meter(base::ByteView wasm, const MeterOptions& options);
+
+// Changes whenever the same input may give other bytes; part of the compilation cache's key.
+inline constexpr std::uint32_t kMeterVersion = 1;
+
+}  // namespace fusebox::engine
