@@ -13,15 +13,9 @@
 #include "base/bytes.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "fusebox/hash.h"  // IWYU pragma: export
 
 namespace fusebox::base {
-
-struct Sha256 {
-  std::array<std::byte, 32> bytes{};
-  std::string hex() const;
-  ByteView view() const noexcept { return bytes; }
-  auto operator<=>(const Sha256&) const = default;
-};
 
 Sha256 sha256(ByteView data);
 Result<Sha256> sha256_from_hex(std::string_view hex);            // exactly 64 digits
