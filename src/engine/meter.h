@@ -25,6 +25,13 @@
 namespace fusebox::engine {
 
 inline constexpr std::string_view kMeterExport = "fusebox:meter";
+// Where the host must reach what wasm gives no name: memory 0 when it is not exported already, and the start function. The
+// start section itself is dropped, because the engine would run it before the host can find the counter; the host calls
+// the export right after instantiation, under the same limits as any other call.
+inline constexpr std::string_view kMemoryExport = "fusebox:memory";
+inline constexpr std::string_view kStartExport = "fusebox:start";
+// No guest may export a name that starts so.
+inline constexpr std::string_view kReservedPrefix = "fusebox:";
 inline constexpr std::int64_t kStopBias = -(std::int64_t{1} << 62);
 inline constexpr std::int64_t kTicksMax = (std::int64_t{1} << 61);  // no machine spends more: 2^61 ticks are decades
 
