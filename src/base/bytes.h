@@ -36,6 +36,10 @@ Result<Bytes> from_base64(std::string_view text);                // strict: padd
 
 // No surrogates, no overlong forms, nothing above U+10FFFF (contract capability.md section 7).
 bool is_utf8(std::string_view text) noexcept;
+// How many bytes from the start are valid; text.size() when all are.
+std::size_t utf8_valid_prefix(std::string_view text) noexcept;
+// The text with each invalid byte replaced by U+FFFD: for paths and foreign messages on their way into JSON.
+std::string to_utf8(std::string_view text);
 // The longest prefix of at most `bytes_max` bytes that does not cut a character; `text` must be valid UTF-8.
 std::string_view utf8_prefix(std::string_view text, std::size_t bytes_max) noexcept;
 

@@ -54,7 +54,7 @@ class TempDir {
   std::filesystem::path path_;
 };
 
-// $XDG_CACHE_HOME/fusebox, else ~/.cache/fusebox; likewise data ($XDG_DATA_HOME) and config.
+// $XDG_CACHE_HOME/fusebox, else ~/.cache/fusebox; likewise data ($XDG_DATA_HOME, ~/.local/share). Empty without a home folder.
 std::filesystem::path user_cache_dir();
 std::filesystem::path user_data_dir();
 

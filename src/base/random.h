@@ -15,7 +15,7 @@ class Random {
   virtual ~Random() = default;
   virtual void fill(std::span<std::byte> out) = 0;
   std::uint64_t next_u64();
-  // Uniform in [0, bound); bound must not be 0.
+  // Uniform in [0, bound); a bound of 0 stops the process.
   std::uint64_t below(std::uint64_t bound);
 };
 
