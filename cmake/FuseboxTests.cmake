@@ -6,9 +6,15 @@ if(NOT BUILD_TESTING)
 endif()
 find_package(GTest REQUIRED)
 
+# tests/support: what several test programs share, such as a real local HTTP(S) server.
+file(GLOB support_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/tests/support/*.cc")
+add_library(fusebox_test_support STATIC EXCLUDE_FROM_ALL ${support_sources})
+target_include_directories(fusebox_test_support PUBLIC "${CMAKE_CURRENT_SOURCE_DIR}/tests")
+target_link_libraries(fusebox_test_support PUBLIC fusebox_base PRIVATE OpenSSL::SSL Threads::Threads)
+
 function(fusebox_test_program name sources)
   add_executable(${name} ${sources})
-  target_link_libraries(${name} PRIVATE ${ARGN} fusebox::wabt GTest::gmock GTest::gtest GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE ${ARGN} fusebox_test_support fusebox::wabt GTest::gmock GTest::gtest GTest::gtest_main)
   target_include_directories(${name} PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/src" "${CMAKE_CURRENT_SOURCE_DIR}/tests")
   target_compile_definitions(${name} PRIVATE
     FUSEBOX_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}"
@@ -39,3 +45,8 @@ foreach(path IN LISTS test_folders)
     target_compile_definitions(test_${folder} PRIVATE FUSEBOX_COMMAND="$<TARGET_FILE:fusebox>")
   endif()
 endforeach()
+
+if(NOT FUSEBOX_SANITIZE)
+  add_test(NAME test_docs COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/scripts/docs.sh" "$<TARGET_FILE:fusebox>")
+  set_tests_properties(test_docs PROPERTIES TIMEOUT 300)
+endif()
