@@ -24,6 +24,9 @@ namespace fusebox::base::json {
 
 inline constexpr std::size_t kDepthMax = 64;                     // contract; also what keeps our recursion bounded
 inline constexpr std::size_t kProblemsMax = 100;                 // nobody reads more; the count goes on
+inline constexpr std::size_t kValuesMax = 1u << 20;              // of a tree; a hostile 16 MiB text would hold 8 million
+inline constexpr std::size_t kOpenKeysMax = 1u << 20;            // keys of objects not yet closed, kept to find duplicates
+inline constexpr std::size_t kPointerBytesMax = 256;             // long keys above many values would multiply without it
 
 struct Location {
   std::uint32_t line = 1;                                        // both from 1; columns count bytes
@@ -45,6 +48,7 @@ class Problems {
   void add(Problem problem);
   bool empty() const noexcept { return count_ == 0; }
   std::size_t count() const noexcept { return count_; }
+  bool full() const noexcept { return list_.size() == kProblemsMax; }  // further ones are only counted
   std::span<const Problem> list() const noexcept { return list_; }
   // Errc::invalid; the message holds every problem, one a line.
   Error to_error(std::string_view name = {}) const;
@@ -61,7 +65,8 @@ class Node {
  public:
   Kind kind() const noexcept { return kind_; }
   Location location() const noexcept { return at_; }
-  const std::string& pointer() const noexcept { return pointer_; }
+  // The nearest enclosing value's where the pointer would be longer than kPointerBytesMax; empty without ParseOptions::pointers.
+  const std::string& pointer() const noexcept;
 
   bool is_object() const noexcept { return kind_ == Kind::object; }
   bool is_array() const noexcept { return kind_ == Kind::array; }
@@ -75,15 +80,25 @@ class Node {
   std::optional<std::int64_t> as_i64() const noexcept;           // empty when it does not fit or is no integer
   std::optional<std::uint64_t> as_u64() const noexcept;
   double number() const noexcept { return number_; }             // also set for integers
+  // For Kind::number: the text as written, cut at 64 bytes, for messages.
   const std::string& string() const noexcept { return string_; }
-  std::span<const Node> elements() const noexcept { return items_; }
+  std::span<const Node> elements() const noexcept { return members().items; }
   // Members of an object: keys()[i] names elements()[i], in document order.
-  std::span<const std::string> keys() const noexcept { return keys_; }
-  std::span<const Location> key_locations() const noexcept { return key_locations_; }
+  std::span<const std::string> keys() const noexcept { return members().keys; }
+  std::span<const Location> key_locations() const noexcept { return members().key_locations; }
   const Node* find(std::string_view key) const noexcept;         // null when absent or not an object
 
  private:
   friend class Builder;
+  // Apart from the node, because most nodes have none: a document of a million numbers stays small.
+  struct Members {
+    std::vector<Node> items;
+    std::vector<std::string> keys;
+    std::vector<Location> key_locations;
+  };
+  static const Members& no_members() noexcept;
+  const Members& members() const noexcept { return members_ != nullptr ? *members_ : no_members(); }
+
   Kind kind_ = Kind::null;
   bool boolean_ = false;
   bool negative_ = false;
@@ -91,10 +106,8 @@ class Node {
   std::uint64_t magnitude_ = 0;
   double number_ = 0;
   std::string string_;
-  std::string pointer_;
-  std::vector<Node> items_;
-  std::vector<std::string> keys_;
-  std::vector<Location> key_locations_;
+  std::unique_ptr<const std::string> pointer_;
+  std::unique_ptr<const Members> members_;
 };
 
 struct ParseOptions {
@@ -109,10 +122,12 @@ struct Document {
 };
 
 // Text problems (syntax, duplicate keys, bad UTF-8) go to `problems`; returns nothing when there is no usable tree.
+// After duplicate keys there is one (find() gives the first), so that its readers can report what else is wrong: whoever
+// uses a tree looks at `problems` at the end.
 std::optional<Document> parse(std::string_view text, const ParseOptions& options, Problems& problems);
 // The same for callers that want one Error (Errc::invalid).
 Result<Document> parse(std::string_view text, const ParseOptions& options = {});
-// Syntax, depth, duplicates and UTF-8 only; builds nothing.
+// Syntax, depth, duplicates and UTF-8 only; builds nothing. Has no bound on values: text that is valid may be too much for parse().
 bool is_valid(std::string_view text);
 
 // Reads one object key by key, collecting every problem instead of stopping at the first.
@@ -163,7 +178,7 @@ class Writer {
   Writer& string(std::string_view value);                        // must be valid UTF-8
   Writer& integer(std::int64_t value);
   Writer& unsigned_integer(std::uint64_t value);
-  Writer& number(double value);
+  Writer& number(double value);                                  // null for NaN and infinities, which JSON does not have
   Writer& boolean(bool value);
   Writer& null();
   Writer& raw(std::string_view json);                            // already valid JSON
