@@ -1,0 +1,55 @@
+#include "cli/command.h"
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/verb.h"
+#include "cli/version.h"
+
+namespace fusebox::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Exit status: the guest's own for a program that exits; 0 completed; 1 the answer is no (policy diff, audit "
+    "verify, ...);\n"
+    "124 stopped by a time or tick limit; 125 refused before any guest code ran, or no result; 126 denied by policy;\n"
+    "130 interrupted; 134 trapped.\n"
+    "\nExample: fusebox run hello.wasm --input data.json --cpu-time 1s";
+
+void add_verbs(CLI::App& app, VerbContext& context) {
+  add_run(app, context);
+  add_compile(app, context);
+  add_inspect(app, context);
+  add_module(app, context);
+  add_policy(app, context);
+  add_audit(app, context);
+  add_bench(app, context);
+  add_doctor(app, context);
+  add_completion(app, context);
+  add_version(app, context);
+}
+
+}  // namespace
+
+int run_command(std::span<const char* const> arguments, const Streams& streams) {
+  CLI::App app("Runs code that nobody trusts, under a policy anybody can read.", "fusebox");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("fusebox ") + std::string(version()));
+  VerbContext context{streams};
+  add_verbs(app, context);
+  try {
+    app.parse(static_cast<int>(arguments.size()), arguments.data());
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error, streams.out, streams.err);  // --help, --version
+    report(streams, error.what());
+    streams.err << "  see: fusebox"
+                << (app.get_subcommands().empty() ? "" : " " + app.get_subcommands().front()->get_name())
+                << " --help\n";
+    return kExitRefused;
+  }
+  return context.status;
+}
+
+}  // namespace fusebox::cli

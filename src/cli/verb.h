@@ -1,0 +1,31 @@
+// One function per verb: it adds the verb's options to the command and says what running it does.
+//
+// Threads  one thread.
+#pragma once
+
+#include "cli/streams.h"
+
+namespace CLI {
+class App;
+}
+
+namespace fusebox::cli {
+
+// Owned by the caller of add_*(); outlives parsing.
+struct VerbContext {
+  Streams streams;
+  int status = kExitOk;  // what the chosen verb leaves
+};
+
+void add_run(CLI::App& app, VerbContext& context);
+void add_compile(CLI::App& app, VerbContext& context);
+void add_inspect(CLI::App& app, VerbContext& context);
+void add_module(CLI::App& app, VerbContext& context);
+void add_policy(CLI::App& app, VerbContext& context);
+void add_audit(CLI::App& app, VerbContext& context);
+void add_doctor(CLI::App& app, VerbContext& context);
+void add_bench(CLI::App& app, VerbContext& context);
+void add_completion(CLI::App& app, VerbContext& context);
+void add_version(CLI::App& app, VerbContext& context);
+
+}  // namespace fusebox::cli
