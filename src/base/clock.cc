@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <limits>
 
-#include "base/bytes.h"
+#include "base/text.h"
 
 namespace fusebox::base {
 namespace {
@@ -66,8 +66,8 @@ class Pieces {
 };
 
 std::unexpected<Error> not_a_time(std::string_view text, std::string_view why) {
-  return fail(Errc::invalid, "time \"" + to_utf8(text.substr(0, 64)) + "\" " + std::string(why) +
-                                 "; allowed is RFC 3339 such as 2026-11-21T15:33:00Z");
+  return fail(Errc::invalid,
+              "time " + quoted(text) + " " + std::string(why) + "; allowed is RFC 3339 such as 2026-11-21T15:33:00Z");
 }
 
 }  // namespace

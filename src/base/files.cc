@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "base/text.h"
+
 namespace fusebox::base {
 namespace {
 
@@ -149,8 +151,7 @@ Result<void> write_file_atomic(const fs::path& path, ByteView bytes, mode_t mode
 }
 
 Result<TempDir> TempDir::create(std::string_view prefix) {
-  if (prefix.contains('/'))
-    return fail(Errc::invalid, "temporary folder prefix \"" + std::string(prefix) + "\" contains a /");
+  if (prefix.contains('/')) return fail(Errc::invalid, "temporary folder prefix " + quoted(prefix) + " contains a /");
   std::error_code failed;
   const fs::path base = fs::temp_directory_path(failed);
   if (failed) return fail(errno_error("temporary folder", failed.value()));

@@ -1,15 +1,13 @@
 #include <algorithm>
-#include <charconv>
 
-#include "base/bytes.h"
 #include "base/json.h"
 #include "base/json_text.h"
+#include "base/text.h"
 
 namespace fusebox::base::json {
 namespace {
 
 constexpr std::uint64_t kInt64MinMagnitude = std::uint64_t{1} << 63;
-constexpr std::size_t kQuotedBytesMax = 64;  // longer foreign text drowns the sentence it stands in
 
 }  // namespace
 
@@ -76,15 +74,6 @@ const Node* Node::find(std::string_view key) const noexcept {
   const std::span<const std::string> names = keys();
   const auto found = std::ranges::find(names, key);
   return found == names.end() ? nullptr : &elements()[static_cast<std::size_t>(found - names.begin())];
-}
-
-std::string quoted(std::string_view text) {
-  const bool cut = text.size() > kQuotedBytesMax;
-  std::string clean = to_utf8(text.substr(0, kQuotedBytesMax + 4));
-  if (cut) clean = std::string(utf8_prefix(clean, kQuotedBytesMax)) + "...";
-  std::string out;
-  append_quoted(out, clean);
-  return out;
 }
 
 std::string described(const Node& node) {

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/json_path.h"
 #include "base/json_text.h"
+#include "base/text.h"
 
 namespace fusebox::base::json {
 namespace {

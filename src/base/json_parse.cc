@@ -7,7 +7,7 @@
 #include "base/json_number.h"
 #include "base/json_path.h"
 #include "base/json_string.h"
-#include "base/json_text.h"
+#include "base/text.h"
 
 namespace fusebox::base::json {
 namespace {

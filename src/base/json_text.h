@@ -3,6 +3,7 @@
 // Threads  pure functions.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -15,8 +16,6 @@ void append_quoted(std::string& out, std::string_view value);
 // Appends the shortest text that reads back as the same double.
 void append_number(std::string& out, double value);
 
-// For messages: quoted, escaped, cut to a readable length, always valid UTF-8.
-std::string quoted(std::string_view text);
 // For messages: `70000`, `"64MiB"`, `an object`.
 std::string described(const Node& node);
 // `"a", "b" and "c"`.

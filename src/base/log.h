@@ -21,11 +21,12 @@ enum class LogLevel : std::uint8_t { debug, info, warn, error };
 std::string_view to_string(LogLevel level) noexcept;
 
 struct LogField {
-  std::string_view key;
+  std::string_view key;                                          // valid UTF-8, from code; none of the four above
   std::variant<std::string_view, std::int64_t, std::uint64_t, double, bool> value;
 };
 
-// One line of JSON (without the line end): {"timestamp":...,"level":...,"component":...,"message":..., fields}.
+// One line of JSON (without the line end): {"timestamp":...,"level":...,"component":...,"message":..., fields}. Texts may be
+// any bytes: they are cut at 16 KiB, and what is not UTF-8 is replaced. An empty sink drops every line.
 using LogLineSink = std::function<void(std::string_view line)>;
 
 class Logger {
