@@ -181,10 +181,15 @@ struct Stats {
   Latency execution, compile, host_call;
 };
 
-struct AuditHead {
+// The number and hash of the newest audit record, for a copy kept elsewhere (contract 13).
+struct AuditPosition {
   std::uint64_t seq = 0;
   Sha256 hash;
 };
+
+// Engines for many sandboxes to share, with places for `pool_instances` guests running at once in each; more still run,
+// slower.
+std::shared_ptr<EngineSet> make_engines(std::uint32_t pool_instances = 128);
 
 struct SandboxOptions {
   std::shared_ptr<EngineSet> engines;             // null: its own. Share one between many sandboxes
@@ -243,7 +248,7 @@ class Sandbox {
                         std::optional<ExecutionId> execution = {});
 
   const Policy& policy() const noexcept;
-  AuditHead audit_head() const;
+  AuditPosition audit_head() const;
   const std::shared_ptr<AuditLog>& audit() const noexcept;
   Stats stats() const;
 
