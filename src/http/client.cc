@@ -1,7 +1,6 @@
 #include "http/client.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "http/curl_library.h"
 #include "http/limits.h"
 #include "http/response_reader.h"
 
@@ -23,25 +23,26 @@ using base::Result;
 
 namespace {
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* p) const noexcept {
-    Free(p);
-  }
+struct EasyCleanup {
+  const CurlLibrary* curl;
+  void operator()(CURL* easy) const noexcept { curl->easy_cleanup(easy); }
 };
-using EasyPtr = std::unique_ptr<CURL, Freed<curl_easy_cleanup>>;
-using MultiPtr = std::unique_ptr<CURLM, Freed<curl_multi_cleanup>>;
+struct MultiCleanup {
+  const CurlLibrary* curl;
+  void operator()(CURLM* multi) const noexcept { curl->multi_cleanup(multi); }
+};
+using EasyPtr = std::unique_ptr<CURL, EasyCleanup>;
+using MultiPtr = std::unique_ptr<CURLM, MultiCleanup>;
 
 // Owns the list; append copies the text.
 class TextList {
  public:
-  TextList() = default;
+  explicit TextList(const CurlLibrary& curl) noexcept : curl_(curl) {}
   TextList(const TextList&) = delete;
   TextList& operator=(const TextList&) = delete;
-  ~TextList() { curl_slist_free_all(head_); }
+  ~TextList() { curl_.slist_free_all(head_); }
   void append(const std::string& text) {
-    if (curl_slist* grown = curl_slist_append(head_, text.c_str()))
+    if (curl_slist* grown = curl_.slist_append(head_, text.c_str()))
       head_ = grown;
     else
       complete_ = false;
@@ -50,6 +51,7 @@ class TextList {
   bool complete() const noexcept { return complete_; }
 
  private:
+  const CurlLibrary& curl_;
   curl_slist* head_ = nullptr;
   bool complete_ = true;
 };
@@ -194,18 +196,20 @@ bool is_idempotent(std::string_view method) noexcept {
 // Sets options and remembers the first that curl refused: a protection that is not there must not be assumed.
 class Options {
  public:
-  explicit Options(CURL* easy) noexcept : easy_(easy) {}
+  Options(const CurlLibrary& curl, CURL* easy) noexcept : curl_(curl), easy_(easy) {}
   template <class T>
   void set(CURLoption option, T value) {
-    const CURLcode code = curl_easy_setopt(easy_, option, value);
+    const CURLcode code = curl_.easy_setopt(easy_, option, value);
     if (code != CURLE_OK && failed_ == CURLE_OK) failed_ = code;
   }
   Result<void> result() const {
     if (failed_ == CURLE_OK) return {};
-    return fail(Errc::unsupported, std::string("libcurl refuses an option: ") + curl_easy_strerror(failed_), "NETWORK");
+    return fail(Errc::unsupported, std::string("libcurl refuses an option: ") + curl_.easy_strerror(failed_),
+                "NETWORK");
   }
 
  private:
+  const CurlLibrary& curl_;
   CURL* easy_;
   CURLcode failed_ = CURLE_OK;
 };
@@ -299,14 +303,15 @@ std::unexpected<base::Error> failure_of(CURLcode code) {
 // handle before either goes.
 class Client::Line {
  public:
-  Line(std::string key, MultiPtr multi, EasyPtr easy) noexcept
-      : key_(std::move(key)), multi_(std::move(multi)), easy_(std::move(easy)) {}
-  static std::unique_ptr<Line> create(const std::string& key) {
-    MultiPtr multi(curl_multi_init());
-    EasyPtr easy(curl_easy_init());
-    if (!multi || !easy) return nullptr;
-    curl_multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, 1L);
-    return std::make_unique<Line>(key, std::move(multi), std::move(easy));
+  Line(const CurlLibrary& curl, std::string key, MultiPtr multi, EasyPtr easy) noexcept
+      : curl_(curl), key_(std::move(key)), multi_(std::move(multi)), easy_(std::move(easy)) {}
+  static Result<std::unique_ptr<Line>> create(const std::string& key) {
+    FB_TRY(const CurlLibrary* curl, CurlLibrary::load());
+    MultiPtr multi(curl->multi_init(), {curl});
+    EasyPtr easy(curl->easy_init(), {curl});
+    if (!multi || !easy) return fail(Errc::exhausted, "out of memory for a connection", "NETWORK");
+    curl->multi_setopt(multi.get(), CURLMOPT_MAXCONNECTS, 1L);
+    return std::make_unique<Line>(*curl, key, std::move(multi), std::move(easy));
   }
   const std::string& key() const noexcept { return key_; }
   bool reusable() const noexcept { return reusable_; }
@@ -316,6 +321,7 @@ class Client::Line {
   Result<CURLcode> transfer(const StopCheck& stop);
   Result<Response> conclude(Call& call, const Result<CURLcode>& code);
 
+  const CurlLibrary& curl_;
   std::string key_;
   MultiPtr multi_;
   EasyPtr easy_;
@@ -324,13 +330,13 @@ class Client::Line {
 
 Result<Response> Client::Line::exchange(const Request& request, const ClientOptions& client) {
   reusable_ = false;
-  curl_easy_reset(easy_.get());
-  Options options(easy_.get());
+  curl_.easy_reset(easy_.get());
+  Options options(curl_, easy_.get());
   set_protections(options, client);
   set_method(options, request);
-  TextList headers;
+  TextList headers(curl_);
   add_headers(headers, request);
-  TextList pins;
+  TextList pins(curl_);
   if (!IpAddress::parse(request.target.host)) pins.append(pin_of(request));
   if (!headers.complete() || !pins.complete()) return fail(Errc::exhausted, "out of memory for a request", "NETWORK");
   Call call{request, ResponseReader(request.body_bytes_max, request.method == "HEAD", request.drop_redirect_body)};
@@ -349,12 +355,13 @@ Result<Response> Client::Line::exchange(const Request& request, const ClientOpti
   options.set(CURLOPT_WRITEFUNCTION, &on_body);
   options.set(CURLOPT_WRITEDATA, &call);
   FB_CHECK(options.result());
-  if (curl_multi_add_handle(multi_.get(), easy_.get()) != CURLM_OK) return network("the exchange could not be started");
+  if (curl_.multi_add_handle(multi_.get(), easy_.get()) != CURLM_OK)
+    return network("the exchange could not be started");
   const Result<CURLcode> code = transfer(request.stop);
-  curl_multi_remove_handle(multi_.get(), easy_.get());
+  curl_.multi_remove_handle(multi_.get(), easy_.get());
   auto response = conclude(call, code);
   // The lists and the call die here; nothing of them may stay in the handle.
-  curl_easy_reset(easy_.get());
+  curl_.easy_reset(easy_.get());
   return response;
 }
 
@@ -363,14 +370,14 @@ Result<CURLcode> Client::Line::transfer(const StopCheck& stop) {
   while (true) {
     if (stop && stop()) return fail(Errc::stopped, "stopped during an HTTP request", "CANCELLED");
     int running = 0;
-    if (curl_multi_perform(multi_.get(), &running) != CURLM_OK) return network("the exchange with the server failed");
+    if (curl_.multi_perform(multi_.get(), &running) != CURLM_OK) return network("the exchange with the server failed");
     int queued = 0;
-    while (const CURLMsg* message = curl_multi_info_read(multi_.get(), &queued))
+    while (const CURLMsg* message = curl_.multi_info_read(multi_.get(), &queued))
       if (message->msg == CURLMSG_DONE) return message->data.result;
     if (running == 0) return network("the exchange with the server failed");
     // curl shortens the wait to its own next deadline.
     const int wait_ms = stop ? static_cast<int>(kStopPollInterval.count()) : 1000;
-    if (curl_multi_poll(multi_.get(), nullptr, 0, wait_ms, nullptr) != CURLM_OK)
+    if (curl_.multi_poll(multi_.get(), nullptr, 0, wait_ms, nullptr) != CURLM_OK)
       return network("the exchange with the server failed");
   }
 }
@@ -398,18 +405,14 @@ Result<Response> Client::Line::conclude(Call& call, const Result<CURLcode>& code
   return call.reader.take();
 }
 
-Client::Client(ClientOptions options) : options_(std::move(options)) {
-  // Counted by curl, safe from any thread in the versions we accept; a failure shows as "no handle" in send().
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-}
+Client::Client(ClientOptions options) : options_(std::move(options)) {}
 
 Client::~Client() {
   const SigpipeBlocked sigpipe_blocked;  // closing a TLS connection writes
   idle_.clear();
-  curl_global_cleanup();
 }
 
-std::unique_ptr<Client::Line> Client::take_line(const std::string& key) {
+Result<std::unique_ptr<Client::Line>> Client::take_line(const std::string& key) {
   {
     const std::lock_guard lock(mutex_);
     // The one used last is the one most likely still open.
@@ -438,8 +441,7 @@ Result<Response> Client::send(const Request& request) {
   Request pinned = request;
   pinned.addresses = request.addresses.first(std::min(request.addresses.size(), kPinnedAddressesMax));
   const SigpipeBlocked sigpipe_blocked;
-  auto line = take_line(key_of(pinned));
-  if (!line) return fail(Errc::exhausted, "out of memory for a connection", "NETWORK");
+  FB_TRY(auto line, take_line(key_of(pinned)));
   auto response = line->exchange(pinned, options_);
   if (line->reusable()) keep_line(std::move(line));
   return response;

@@ -8,8 +8,9 @@
 // Owner    A Client owns its idle connections.
 // Threads  any thread; each call uses a connection of its own.
 // Errors   `exhausted` "TOO_LARGE": a bound of the response was met. `stopped` "TIMEOUT" or "CANCELLED". `unavailable`
-//          "NETWORK": connection, protocol or TLS failure. `invalid`: a request no caller should have let through.
-//          Messages hold no address and no header value, so that they may be shown to a guest.
+//          "NETWORK": connection, protocol or TLS failure. `unsupported` "NETWORK": no usable libcurl on this machine.
+//          `invalid`: a request no caller should have let through. Messages hold no address and no header value, so
+//          that they may be shown to a guest.
 #pragma once
 
 #include <cstdint>
@@ -76,7 +77,7 @@ class Client {
 
  private:
   class Line;
-  std::unique_ptr<Line> take_line(const std::string& key);
+  base::Result<std::unique_ptr<Line>> take_line(const std::string& key);
   void keep_line(std::unique_ptr<Line> line);
 
   const ClientOptions options_;
