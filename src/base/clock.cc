@@ -66,8 +66,8 @@ class Pieces {
 };
 
 std::unexpected<Error> not_a_time(std::string_view text, std::string_view why) {
-  return fail(Errc::invalid,
-              "time " + quoted(text) + " " + std::string(why) + "; allowed is RFC 3339 such as 2026-11-21T15:33:00Z");
+  return fail(Errc::invalid, "time " + in_quotes(text) + " " + std::string(why) +
+                                 "; allowed is RFC 3339 such as 2026-11-21T15:33:00Z");
 }
 
 }  // namespace

@@ -40,6 +40,38 @@ Fd open_at(const fs::path& path, int flags) {
   return Fd::adopt(retried([&] { return ::open(path.c_str(), flags | O_CLOEXEC); }));
 }
 
+Result<std::string> read_to_end(int fd, std::size_t bytes_max, std::string_view step) {
+  std::string text;
+  struct stat about{};
+  // One byte more than the file has, so that its end shows without a second piece.
+  if (::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0) {
+    text.reserve(std::min({static_cast<std::size_t>(about.st_size), bytes_max, kReserveBytesMax}) + 1);
+  }
+  for (;;) {
+    const std::size_t have = text.size();
+    const std::size_t spare = text.capacity() > have ? text.capacity() - have : kReadPieceBytes;
+    const std::size_t room = std::max<std::size_t>(1, std::min({spare, kReadPieceBytes, bytes_max - have}));
+    text.resize(have + room);
+    const ssize_t got = retried([&] { return ::read(fd, text.data() + have, room); });
+    if (got < 0) return errno_failure(step);
+    text.resize(have + static_cast<std::size_t>(got));
+    if (got == 0) return text;
+    if (text.size() > bytes_max) {
+      return fail(Errc::exhausted, std::string(step) + ": there are more than " + std::to_string(bytes_max) +
+                                       " bytes, the most allowed here");
+    }
+  }
+}
+
+Result<void> write_all_of(int fd, ByteView bytes, std::string_view step) {
+  while (!bytes.empty()) {
+    const ssize_t put = retried([&] { return ::write(fd, bytes.data(), bytes.size()); });
+    if (put < 0) return errno_failure(step);
+    bytes = bytes.subspan(static_cast<std::size_t>(put));
+  }
+  return {};
+}
+
 // Removes the file unless told that it got its final name.
 class Temporary {
  public:
@@ -89,45 +121,18 @@ Fd::~Fd() {
 }
 
 Result<std::string> read_fd(int fd, std::size_t bytes_max) {
-  std::string text;
-  struct stat about{};
-  // One byte more than the file has, so that its end shows without a second piece.
-  if (::fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_size > 0) {
-    text.reserve(std::min({static_cast<std::size_t>(about.st_size), bytes_max, kReserveBytesMax}) + 1);
-  }
-  for (;;) {
-    const std::size_t have = text.size();
-    const std::size_t spare = text.capacity() > have ? text.capacity() - have : kReadPieceBytes;
-    const std::size_t room = std::max<std::size_t>(1, std::min({spare, kReadPieceBytes, bytes_max - have}));
-    text.resize(have + room);
-    const ssize_t got = retried([&] { return ::read(fd, text.data() + have, room); });
-    if (got < 0) return errno_failure("read");
-    text.resize(have + static_cast<std::size_t>(got));
-    if (got == 0) return text;
-    if (text.size() > bytes_max) {
-      return fail(Errc::exhausted,
-                  "there are more than " + std::to_string(bytes_max) + " bytes, the most allowed here");
-    }
-  }
+  return read_to_end(fd, bytes_max, "read");
 }
 
 Result<std::string> read_file(const fs::path& path, std::size_t bytes_max) {
   const std::string step = step_of("read", path);
   const Fd fd = open_at(path, O_RDONLY);
   if (!fd) return errno_failure(step);
-  Result<std::string> text = read_fd(fd.get(), bytes_max);
-  // "read" is already in the step: keep the reason alone.
-  if (!text && text.error().message.starts_with("read: ")) text.error().message.erase(0, 6);
-  return within(step, std::move(text));
+  return read_to_end(fd.get(), bytes_max, step);
 }
 
 Result<void> write_all(int fd, ByteView bytes) {
-  while (!bytes.empty()) {
-    const ssize_t put = retried([&] { return ::write(fd, bytes.data(), bytes.size()); });
-    if (put < 0) return errno_failure("write");
-    bytes = bytes.subspan(static_cast<std::size_t>(put));
-  }
-  return {};
+  return write_all_of(fd, bytes, "write");
 }
 
 Result<void> write_file_atomic(const fs::path& path, ByteView bytes, mode_t mode) {
@@ -138,7 +143,7 @@ Result<void> write_file_atomic(const fs::path& path, ByteView bytes, mode_t mode
   if (!fd) return errno_failure(step);
   Temporary temporary(std::move(name));
 
-  FB_CHECK(within(step, write_all(fd.get(), bytes)));
+  FB_CHECK(write_all_of(fd.get(), bytes, step));
   if (::fchmod(fd.get(), mode) != 0) return errno_failure(step);
   if (retried([&] { return ::fsync(fd.get()); }) != 0) return errno_failure(step);
   if (::rename(temporary.path(), path.c_str()) != 0) return errno_failure(step);
@@ -151,7 +156,8 @@ Result<void> write_file_atomic(const fs::path& path, ByteView bytes, mode_t mode
 }
 
 Result<TempDir> TempDir::create(std::string_view prefix) {
-  if (prefix.contains('/')) return fail(Errc::invalid, "temporary folder prefix " + quoted(prefix) + " contains a /");
+  if (prefix.contains('/'))
+    return fail(Errc::invalid, "temporary folder prefix " + in_quotes(prefix) + " contains a /");
   std::error_code failed;
   const fs::path base = fs::temp_directory_path(failed);
   if (failed) return fail(errno_error("temporary folder", failed.value()));

@@ -71,8 +71,8 @@ std::string Uuid::text() const {
 
 Result<Uuid> Uuid::parse(std::string_view text) {
   const auto refuse = [&] {
-    return fail(Errc::invalid,
-                "id " + quoted(text) + " is no UUID; allowed is a text such as 0199aa00-0000-7000-8000-000000000000");
+    return fail(Errc::invalid, "id " + in_quotes(text) +
+                                   " is no UUID; allowed is a text such as 0199aa00-0000-7000-8000-000000000000");
   };
   if (text.size() != 36) return refuse();
   std::string digits;
@@ -98,7 +98,7 @@ std::string Ulid::text() const {
 Result<Ulid> Ulid::parse(std::string_view text) {
   const auto refuse = [&] {
     return fail(Errc::invalid,
-                "id " + quoted(text) +
+                "id " + in_quotes(text) +
                     " is no ULID; allowed are 26 characters of 0-9 and A-Z without I, L, O and U, up to 7ZZZ...");
   };
   // 26 characters hold 130 bits: the first may use three of its five.

@@ -87,7 +87,7 @@ std::string described(const Node& node) {
     case Kind::number:
       return node.string();
     case Kind::string:
-      return quoted(node.string());
+      return in_quotes(node.string());
     case Kind::array:
       return "an array";
     case Kind::object:
@@ -100,7 +100,7 @@ std::string listed(std::span<const std::string_view> names) {
   std::string out;
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (i > 0) out += i + 1 == names.size() ? " and " : ", ";
-    out += quoted(names[i]);
+    out += in_quotes(names[i]);
   }
   return out;
 }

@@ -43,7 +43,7 @@ std::size_t distance(std::string_view a, std::string_view b) noexcept {
 
 // `; did you mean "x"?`, or the allowed names when none is near and they are few.
 std::string suggestion(std::string_view given, std::span<const std::string_view> names) {
-  if (const std::string near = nearest(given, names); !near.empty()) return "; did you mean " + quoted(near) + "?";
+  if (const std::string near = nearest(given, names); !near.empty()) return "; did you mean " + in_quotes(near) + "?";
   if (names.empty() || names.size() > kListedMax) return {};
   return (names.size() == 1 ? "; allowed is " : "; allowed are ") + listed(names);
 }
@@ -94,7 +94,7 @@ const Node* ObjectReader::optional(std::string_view key) {
 
 const Node* ObjectReader::required(std::string_view key) {
   const Node* const found = optional(key);
-  if (found == nullptr && node_.is_object()) problem_here("key " + quoted(key) + " is missing in " + what_);
+  if (found == nullptr && node_.is_object()) problem_here("key " + in_quotes(key) + " is missing in " + what_);
   return found;
 }
 
@@ -142,7 +142,7 @@ std::size_t ObjectReader::choice(std::string_view key, std::size_t fallback, std
   std::string message = std::string(key) + " is " + described(*node) + "; allowed are " + listed(names);
   if (node->is_string()) {
     if (const std::string near = nearest(node->string(), names); !near.empty())
-      message += "; did you mean " + quoted(near) + "?";
+      message += "; did you mean " + in_quotes(near) + "?";
   }
   problem(*node, std::move(message));
   return fallback;
@@ -189,7 +189,7 @@ void ObjectReader::finish() {
     if (std::ranges::find(known, std::string_view(key)) != known.end()) continue;
     // Once nobody will read the sentence, a hostile document does not get it computed a million times.
     std::string message =
-        problems_.full() ? std::string() : "unknown key " + quoted(key) + " in " + what_ + suggestion(key, known);
+        problems_.full() ? std::string() : "unknown key " + in_quotes(key) + " in " + what_ + suggestion(key, known);
     problems_.add({document_.file, node_.key_locations()[i], node_.elements()[i].pointer(), std::move(message)});
   }
 }

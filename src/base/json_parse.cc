@@ -30,7 +30,7 @@ bool is_letter(char c) noexcept {
 std::string found(std::string_view rest) {
   if (rest.empty()) return "the end of the text";
   const auto letters = std::ranges::find_if_not(rest.substr(0, kWordBytesMax), is_letter) - rest.begin();
-  if (letters > 0) return quoted(rest.substr(0, static_cast<std::size_t>(letters)));
+  if (letters > 0) return in_quotes(rest.substr(0, static_cast<std::size_t>(letters)));
   if (rest.starts_with("\xef\xbb\xbf")) return "a byte-order mark";
   const auto byte = static_cast<unsigned char>(rest.front());
   if (byte >= 0x20 && byte < 0x7f) return byte == '"' ? "a string" : "'" + std::string(1, rest.front()) + "'";
@@ -38,7 +38,7 @@ std::string found(std::string_view rest) {
   if (byte >= 0x80 && size > 0) {
     std::size_t one = 1;
     while (one < size && (static_cast<unsigned char>(rest[one]) & 0xc0) == 0x80) ++one;
-    return quoted(rest.substr(0, one));
+    return in_quotes(rest.substr(0, one));
   }
   return "byte 0x" + to_hex(as_bytes(rest.substr(0, 1)));
 }
@@ -354,7 +354,7 @@ class Reader {
     if (problems_ == nullptr) return false;
     for (const Key* key : found_keys) {
       path_.at_key(key->text);
-      report(key->at, "key " + quoted(key->text) + " is given twice; each key may stand once in an object");
+      report(key->at, "key " + in_quotes(key->text) + " is given twice; each key may stand once in an object");
     }
     return true;
   }

@@ -10,7 +10,7 @@ constexpr std::size_t kQuotedBytesMax = 64;  // longer foreign text drowns the s
 
 }  // namespace
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   const bool cut = text.size() > kQuotedBytesMax;
   // A character that straddles the cut is whole before the replacement of invalid bytes and dropped after it.
   std::string clean = to_utf8(text.substr(0, kQuotedBytesMax + 3));

@@ -10,6 +10,6 @@ namespace fusebox::base {
 
 // In double quotes, escaped as in JSON, cut to 64 bytes, invalid UTF-8 replaced: whatever the text is, the sentence
 // around it stays one readable line.
-std::string quoted(std::string_view text);
+std::string in_quotes(std::string_view text);
 
 }  // namespace fusebox::base

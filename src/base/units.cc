@@ -105,12 +105,12 @@ const Unit* find(std::span<const Unit> units, std::string_view name) noexcept {
 }
 
 std::unexpected<Error> not_a_size(std::string_view text, std::string_view why) {
-  return fail(Errc::invalid, "size " + quoted(text) + " " + std::string(why) +
+  return fail(Errc::invalid, "size " + in_quotes(text) + " " + std::string(why) +
                                  "; allowed are whole bytes up to 2^64-1 such as 65536, 64KiB, 1.5GiB or 10kB");
 }
 
 std::unexpected<Error> not_a_duration(std::string_view text, std::string_view why) {
-  return fail(Errc::invalid, "duration " + quoted(text) + " " + std::string(why) +
+  return fail(Errc::invalid, "duration " + in_quotes(text) + " " + std::string(why) +
                                  "; allowed are up to 292 years in h, m, s, ms, us and ns such as 5s, 250ms or 1m30s");
 }
 
