@@ -1,0 +1,168 @@
+#include "engine/stop_thread.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+
+namespace fusebox::engine {
+namespace {
+
+// Reading the thread's CPU clock is a system call of 0.4 us; the monotonic clock is not. CPU time cannot pass faster
+// than monotonic time, so a pair of readings gives an upper bound for the start of every call that follows closely.
+constexpr std::int64_t kCalibrationAgeMaxNs = 20'000;
+
+// The handler finds its thread here. initial-exec: no allocation on first use, which a handler could not afford.
+__attribute__((tls_model("initial-exec"))) constinit thread_local StopThread* this_thread = nullptr;
+
+void compiler_fence() noexcept {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+timespec to_timespec(std::int64_t ns) noexcept {
+  return {ns / kNanosPerSecond, ns % kNanosPerSecond};
+}
+
+// The first real-time signal with the default action: whoever uses another one keeps it.
+int install(void (*handler)(int, siginfo_t*, void*)) noexcept {
+  for (int number = SIGRTMIN + 1; number <= SIGRTMAX; ++number) {
+    struct sigaction old{};
+    if (::sigaction(number, nullptr, &old) != 0 || old.sa_handler != SIG_DFL) continue;
+    struct sigaction action{};
+    action.sa_sigaction = handler;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+    ::sigfillset(&action.sa_mask);
+    // A fault inside the handler must end the process there and then, not be put off.
+    for (const int fault : {SIGSEGV, SIGBUS, SIGILL, SIGFPE}) ::sigdelset(&action.sa_mask, fault);
+    if (::sigaction(number, &action, nullptr) == 0) return number;
+  }
+  return 0;
+}
+
+// A signal handler belongs to the process, so its number is the one value here that all engines share. 0 = none was
+// free.
+int stop_signal(void (*handler)(int, siginfo_t*, void*)) noexcept {
+  static const int number = install(handler);
+  return number;
+}
+
+}  // namespace
+
+StopThread* StopThread::current() noexcept {
+  return this_thread;
+}
+
+base::Result<StopThread*> StopThread::create() {
+  if (this_thread != nullptr) return this_thread;
+  const int number = stop_signal(&StopThread::on_signal);
+  if (number == 0) {
+    return base::fail(base::Errc::unavailable, "cannot stop guests on this thread: every real-time signal is in use");
+  }
+  std::unique_ptr<StopThread> made(new StopThread);
+  made->id_ = static_cast<pid_t>(::syscall(SYS_gettid));
+  sigevent event{};
+  event.sigev_notify = SIGEV_THREAD_ID;
+  event.sigev_signo = number;
+  event._sigev_un._tid = made->id_;
+  if (::timer_create(CLOCK_MONOTONIC, &event, &made->timer_) != 0) {
+    return base::fail(base::Errc::unavailable,
+                      "cannot stop guests on this thread: timer_create: " + std::string(std::strerror(errno)) +
+                          "; see ulimit -i (pending signals)");
+  }
+  made->has_timer_ = true;
+  sigset_t ours;
+  ::sigemptyset(&ours);
+  ::sigaddset(&ours, number);
+  ::pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);  // worker threads often block everything
+  static thread_local std::unique_ptr<StopThread> owner;
+  owner = std::move(made);
+  this_thread = owner.get();
+  return this_thread;
+}
+
+StopThread::~StopThread() {
+  // A signal of this timer may be pending still; blocked, it dies with the thread.
+  sigset_t all;
+  ::sigfillset(&all);
+  if (has_timer_) {
+    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    ::timer_delete(timer_);
+  }
+  this_thread = nullptr;
+}
+
+void StopThread::wake(pid_t thread) noexcept {
+  const int number = stop_signal(&StopThread::on_signal);
+  if (number != 0 && thread != 0) ::syscall(SYS_tgkill, ::getpid(), thread, number);
+}
+
+void StopThread::enter(CallSlot& slot, bool uses_timer) noexcept {
+  slot.outer = innermost_;
+  if (slot.outer != nullptr) {
+    slot.depth = slot.outer->depth + 1;
+    if (slot.outer->wall_deadline_ns < slot.wall_deadline_ns) slot.wall_deadline_ns = slot.outer->wall_deadline_ns;
+  }
+  compiler_fence();
+  innermost_ = &slot;
+  compiler_fence();
+  if (uses_timer) arm_for(slot.first_deadline_ns());
+}
+
+void StopThread::leave(CallSlot& slot) noexcept {
+  compiler_fence();
+  innermost_ = slot.outer;
+  compiler_fence();
+}
+
+void StopThread::arm_for(std::int64_t deadline_ns) noexcept {
+  if (deadline_ns >= armed_for_ns_) [[likely]]
+    return;
+  armed_for_ns_ = deadline_ns;
+  set_timer();
+}
+
+void StopThread::set_timer() noexcept {
+  // The handler may run between our store and our system call, arm for something else, and be overwritten: then set it
+  // again.
+  std::int64_t wanted = 0;
+  do {
+    wanted = armed_for_ns_;
+    itimerspec when{};
+    if (wanted != kNever) when.it_value = to_timespec(wanted);  // zero disarms
+    ::timer_settime(timer_, TIMER_ABSTIME, &when, nullptr);
+  } while (wanted != armed_for_ns_);
+}
+
+std::int64_t StopThread::cpu_at(std::int64_t start_ns) noexcept {
+  if (start_ns - calibrated_ns_ > kCalibrationAgeMaxNs) {
+    calibrated_cpu_ns_ = thread_cpu_ns();
+    compiler_fence();
+    calibrated_ns_ = start_ns;
+    return calibrated_cpu_ns_;
+  }
+  return calibrated_cpu_ns_ + (start_ns - calibrated_ns_);
+}
+
+void StopThread::look() noexcept {
+  const std::int64_t now_ns = monotonic_ns();
+  if (armed_for_ns_ <= now_ns) armed_for_ns_ = kNever;  // it has fired
+  const std::int64_t next_ns = look_at_chain(innermost_, now_ns, CLOCK_THREAD_CPUTIME_ID);
+  if (next_ns < armed_for_ns_) {
+    armed_for_ns_ = next_ns;
+    set_timer();
+  }
+}
+
+void StopThread::on_signal(int, siginfo_t*, void*) noexcept {
+  const int saved_errno = errno;
+  if (this_thread != nullptr) this_thread->look();
+  errno = saved_errno;
+}
+
+}  // namespace fusebox::engine

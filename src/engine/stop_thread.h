@@ -1,0 +1,63 @@
+// What one thread needs to have its guests stopped: the chain of its calls in flight and one timer.
+//
+// The timer is armed only when a call's deadline lies before what it is armed for already; otherwise its own handler
+// re-arms it. So a limit enforced on call after call costs some stores, not two system calls. The signal is the first
+// real-time signal nobody uses; its handler is installed once per process and touches only the chain of the thread it
+// runs on, so stray signals do no harm. Guests must not be called from destructors of thread-local objects, which may
+// run after this one.
+//
+// Owner    the thread itself; made at its first call, gone at its exit.
+// Threads  the calling thread alone, and its signal handler.
+// Errors   `unavailable` when the kernel grants no timer (RLIMIT_SIGPENDING) or no real-time signal is free.
+#pragma once
+
+#include <signal.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "engine/stop_slot.h"
+
+namespace fusebox::engine {
+
+class StopThread {
+ public:
+  // Of the calling thread; null before the first create().
+  static StopThread* current() noexcept;
+  static base::Result<StopThread*> create();
+  // Makes that thread's handler look at its calls now. Harmless for threads that have ended.
+  static void wake(pid_t thread) noexcept;
+
+  StopThread(const StopThread&) = delete;
+  StopThread& operator=(const StopThread&) = delete;
+  ~StopThread();
+
+  // Enters the slot. Its deadlines must be set. `uses_timer` is false where a watcher stops it.
+  void enter(CallSlot& slot, bool uses_timer) noexcept;
+  void leave(CallSlot& slot) noexcept;
+  // After a slot's deadline came nearer in a way the handler could not know (a host function ended).
+  void arm_for(std::int64_t deadline_ns) noexcept;
+
+  CallSlot* innermost() const noexcept { return innermost_; }
+  pid_t id() const noexcept { return id_; }
+  // The thread's CPU clock at `start_ns` of the monotonic clock (about now), at most kCalibrationAgeMaxNs too much.
+  std::int64_t cpu_at(std::int64_t start_ns) noexcept;
+
+ private:
+  StopThread() noexcept = default;
+  static void on_signal(int number, siginfo_t* info, void* context) noexcept;
+  void look() noexcept;
+  void set_timer() noexcept;
+
+  CallSlot* volatile innermost_ = nullptr;
+  volatile std::int64_t armed_for_ns_ = kNever;
+  std::int64_t calibrated_ns_ = -kNever / 2;  // when the pair was taken
+  std::int64_t calibrated_cpu_ns_ = 0;
+  timer_t timer_{};
+  bool has_timer_ = false;
+  pid_t id_ = 0;
+};
+
+}  // namespace fusebox::engine

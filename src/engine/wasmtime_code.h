@@ -1,0 +1,41 @@
+// Compiled code and what is needed to read its traps. Internal to src/engine/wasmtime_*.
+#pragma once
+
+#include <mutex>
+
+#include "engine/engine.h"
+#include "engine/wasmtime_engine.h"
+
+namespace fusebox::engine {
+
+// How the guest's start function is reached: in metered code it is an export, called under a budget like any other.
+enum class Start : std::uint8_t { none, in_instantiation, exported };
+
+struct Code::Impl {
+  std::shared_ptr<Engine> engine;
+  ModuleInfo info;
+  base::Sha256 hash;
+  MeterMap map;  // empty when unmetered
+  bool metered = false;
+
+  std::string memory_export;  // name under which memory 0 can be reached, "" = none
+  Start start = Start::none;
+  std::uint64_t pages_min = 0;           // over all memories of the guest
+  std::uint64_t table_elements_min = 0;  // over all tables
+  bool fits_pool = false;
+
+  // Compiled from `wasm` (what the pass made of it), or taken from serialized code.
+  base::Result<void> load(base::ByteView wasm);
+  base::Result<void> load_serialized(base::ByteView compiled);
+  base::Result<base::Bytes> serialize_compiled() const;
+  // The module for that placement; the one not compiled for is derived from the other when first wanted.
+  base::Result<const wasmtime_module_t*> module(Placement placement) const;
+
+ private:
+  void read_info();
+  mutable std::mutex mutex_;
+  mutable ModulePtr pooled_;
+  mutable ModulePtr on_demand_;
+};
+
+}  // namespace fusebox::engine

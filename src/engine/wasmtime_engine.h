@@ -1,0 +1,37 @@
+// What an Engine holds: the Wasmtime engines of one set of settings. Internal to src/engine/wasmtime_*.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <string>
+
+#include "engine/engine.h"
+#include "engine/wasmtime_handle.h"
+
+namespace fusebox::engine {
+
+// Where an instance's memories come from. Both share compiled code: their tunables are the same.
+enum class Placement : std::uint8_t { pooled, on_demand };
+
+struct Engine::Impl {
+  EngineOptions options;
+  std::string code_identity;
+  WasmEnginePtr pooled;  // null without a pool
+  std::atomic<std::uint32_t> pool_in_use{0};
+
+  // Made when first needed: a process that only runs cached code never validates, and most never outgrow the pool.
+  wasm_engine_t* on_demand();
+  wasm_engine_t* validator();
+
+  bool metered() const noexcept { return options.stopping == Stopping::time || options.stopping == Stopping::ticks; }
+  // Takes a place in the pool unless all are taken; give_back() returns it.
+  bool take_place() noexcept;
+  void give_back() noexcept { pool_in_use.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  std::mutex mutex_;
+  WasmEnginePtr on_demand_;
+  WasmEnginePtr validator_;
+};
+
+}  // namespace fusebox::engine

@@ -1,0 +1,42 @@
+// A module with its imports resolved, per placement. Internal to src/engine/wasmtime_*.
+#pragma once
+
+#include <mutex>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/wasmtime_code.h"
+
+namespace fusebox::engine {
+
+// What the trampoline of one import needs; its address is compiled into nothing and stays the same for the Program's
+// life.
+struct BoundImport {
+  HostFunction function = nullptr;
+  void* env = nullptr;
+  std::string name;  // "module.field", for messages
+};
+
+struct Program::Impl {
+  std::shared_ptr<const Code> code;
+  std::vector<HostImport> imports;  // those the module asks for, each name once
+  std::vector<BoundImport> bound;   // parallel to `imports`
+
+  base::Result<const wasmtime_instance_pre_t*> pre(Placement placement) const;
+
+ private:
+  struct Linked {
+    LinkerPtr linker;
+    InstancePrePtr pre;
+  };
+  base::Result<Linked> link_for(Placement placement) const;
+  mutable std::mutex mutex_;
+  mutable Linked pooled_;
+  mutable Linked on_demand_;
+};
+
+// Called by compiled code for every import; knows the import by `env` and the instance by the store.
+wasm_trap_t* host_call_trampoline(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* values,
+                                  std::size_t count) noexcept;
+
+}  // namespace fusebox::engine
