@@ -30,7 +30,7 @@ std::string join(const Items& items, std::string_view separator = ", ") {
 }
 
 // The text in double quotes, for messages.
-inline std::string quoted(std::string_view text) {
+inline std::string in_quotes(std::string_view text) {
   return concat({"\"", text, "\""});
 }
 
