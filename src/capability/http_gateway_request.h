@@ -40,9 +40,4 @@ base::Result<policy::HttpUrl> resolve_location(const policy::HttpUrl& base, std:
 // them.
 HttpCallRequest redirected(HttpCallRequest request, int status, policy::HttpUrl target);
 
-// Whether this status is a redirect that can be followed.
-constexpr bool is_redirect(int status) noexcept {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
-
 }  // namespace fusebox::capability

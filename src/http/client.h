@@ -50,7 +50,7 @@ struct Request {
   std::span<const IpAddress> addresses;  // checked; tried in turn; the first kPinnedAddressesMax count
   base::Nanos time_limit{0};             // for all of it, from connecting to the last byte
   std::uint64_t body_bytes_max = 0;
-  // A 3xx answer with a Location ends at its headers: the body is not read and the connection is closed.
+  // A redirect (is_redirect) with a Location ends at its headers: the body is not read and the connection is closed.
   bool drop_redirect_body = false;
   StopCheck stop;
 };
@@ -62,6 +62,11 @@ struct Response {
   // The first header of that name (lower case), or null.
   const std::string* find(std::string_view name) const noexcept;
 };
+
+// Whether a response with this status and a Location asks for another request.
+constexpr bool is_redirect(int status) noexcept {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
 
 struct ClientOptions {
   // PEM file of the authorities to trust instead of the system's: for tests with a certificate of their own. There is

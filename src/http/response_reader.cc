@@ -76,7 +76,7 @@ ResponseReader::Verdict ResponseReader::end_of_headers() {
   const int status = response_.status;
   if (status >= 100 && status < 200) return Verdict::go_on;
   in_body_ = true;
-  if (drop_redirect_body_ && status >= 300 && status < 400 && response_.find("location") != nullptr)
+  if (drop_redirect_body_ && is_redirect(status) && response_.find("location") != nullptr)
     return decide(Verdict::complete);
   if (head_ || status == 204 || status == 304) return Verdict::go_on;
   const std::string* length = response_.find("content-length");
