@@ -44,6 +44,10 @@ class Random;
 namespace fusebox::engine {
 class CodeCache;
 }
+namespace fusebox::http {
+class Client;
+class Resolver;
+}  // namespace fusebox::http
 
 namespace fusebox::capability {
 
@@ -197,6 +201,8 @@ struct SandboxOptions {
   std::shared_ptr<engine::CodeCache> code_cache;  // null: compiled code lives as long as its Module
   const base::Clock* clock = nullptr;             // null: the machine's; must outlive the sandbox
   base::Random* random = nullptr;                 // null: the machine's; must outlive the sandbox
+  http::Resolver* resolver = nullptr;             // null: the machine's name resolution; must outlive the sandbox
+  http::Client* http_client = nullptr;            // null: its own; must outlive the sandbox
   bool dense = false;                             // small reservations, for very many sandboxes at once
 };
 
