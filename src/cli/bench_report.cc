@@ -48,7 +48,9 @@ std::size_t width_of(std::string_view text) {
       std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0u) != 0x80u; }));
 }
 
-constexpr bool right_aligned(std::size_t column) { return column == 1 || column == 2 || column == 5; }
+constexpr bool right_aligned(std::size_t column) {
+  return column == 1 || column == 2 || column == 5;
+}
 
 std::string table_line(const Cells& cells, const std::array<std::size_t, kColumns>& widths) {
   std::string line;

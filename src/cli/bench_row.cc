@@ -8,8 +8,12 @@
 namespace fusebox::cli::bench {
 namespace {
 
-double share_of(double baseline, double value) { return value > 0 ? baseline / value : 0; }
-double cost_of(double baseline, double value) { return baseline > 0 ? value / baseline : 0; }
+double share_of(double baseline, double value) {
+  return value > 0 ? baseline / value : 0;
+}
+double cost_of(double baseline, double value) {
+  return baseline > 0 ? value / baseline : 0;
+}
 
 double ratio_of(RatioKind kind, double baseline, double value) {
   return kind == RatioKind::share ? share_of(baseline, value) : cost_of(baseline, value);
