@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/call_limits.h"
+#include "engine/code_blob.h"
 
 namespace fusebox::engine {
 namespace {
@@ -120,6 +121,24 @@ base::Result<std::shared_ptr<const Code>> Code::compile(std::shared_ptr<Engine> 
   } else {
     FB_CHECK(impl->load(wasm));
   }
+  return std::make_shared<const Code>(std::move(impl));
+}
+
+base::Result<base::Bytes> Code::serialize() const {
+  FB_TRY(const base::Bytes compiled, impl_->serialize_compiled());
+  const CodeBlob blob{impl_->info, impl_->hash, impl_->metered, impl_->map, compiled};
+  return encode_code(blob, impl_->engine->code_identity());
+}
+
+base::Result<std::shared_ptr<const Code>> Code::deserialize(std::shared_ptr<Engine> engine, base::ByteView bytes) {
+  FB_TRY(CodeBlob blob, decode_code(bytes, engine->code_identity()));
+  auto impl = std::make_unique<Impl>();
+  impl->engine = std::move(engine);
+  impl->info = std::move(blob.info);
+  impl->hash = blob.hash;
+  impl->metered = blob.metered;
+  impl->map = std::move(blob.map);
+  FB_CHECK(impl->load_serialized(blob.compiled));
   return std::make_shared<const Code>(std::move(impl));
 }
 
