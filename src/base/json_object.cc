@@ -41,11 +41,15 @@ std::size_t distance(std::string_view a, std::string_view b) noexcept {
   return last[b.size()];
 }
 
+const char* allowed(std::size_t count) noexcept {
+  return count == 1 ? "; allowed is " : "; allowed are ";
+}
+
 // `; did you mean "x"?`, or the allowed names when none is near and they are few.
 std::string suggestion(std::string_view given, std::span<const std::string_view> names) {
   if (const std::string near = nearest(given, names); !near.empty()) return "; did you mean " + in_quotes(near) + "?";
   if (names.empty() || names.size() > kListedMax) return {};
-  return (names.size() == 1 ? "; allowed is " : "; allowed are ") + listed(names);
+  return std::string(allowed(names.size())) + listed(names);
 }
 
 // Beyond 64 bits, but written as a whole number.
@@ -105,7 +109,7 @@ std::uint64_t ObjectReader::u64(std::string_view key, std::uint64_t fallback, st
   if (const std::optional<std::uint64_t> value = node->as_u64(); value && *value >= min && *value <= max) return *value;
   const bool number = node->kind() == Kind::integer || is_whole(*node);
   problem(*node, std::string(key) + " is " + described(*node) +
-                     (number ? "; allowed are " : "; allowed are whole numbers, ") + range(min, max, unit));
+                     (number ? allowed(min == max ? 1 : 2) : "; allowed are whole numbers, ") + range(min, max, unit));
   return fallback;
 }
 
@@ -139,7 +143,7 @@ std::size_t ObjectReader::choice(std::string_view key, std::size_t fallback, std
     const auto found = std::ranges::find(names, std::string_view(node->string()));
     if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
   }
-  std::string message = std::string(key) + " is " + described(*node) + "; allowed are " + listed(names);
+  std::string message = std::string(key) + " is " + described(*node) + allowed(names.size()) + listed(names);
   if (node->is_string()) {
     if (const std::string near = nearest(node->string(), names); !near.empty())
       message += "; did you mean " + in_quotes(near) + "?";
