@@ -24,6 +24,9 @@ inline constexpr std::uint32_t kNameBytesMax = 100'000;
 inline constexpr std::uint32_t kFunctionBytesMax = 7'654'321;
 inline constexpr std::uint32_t kSectionsMax = 10'000;  // custom sections may repeat; a linker writes about ten
 
+// The validator's own bound for a module; the pass's output stays below it.
+inline constexpr std::uint64_t kMeteredBytesMax = std::uint64_t{1} << 30;
+
 // A count read from a module reserves no more than this many elements before its bytes have been seen.
 inline constexpr std::uint32_t kReserveMax = 1'024;
 

@@ -25,13 +25,6 @@
 namespace fusebox::engine {
 
 inline constexpr std::string_view kMeterExport = "fusebox:meter";
-// Where the host must reach what wasm gives no name: memory 0 when it is not exported already, and the start function. The
-// start section itself is dropped, because the engine would run it before the host can find the counter; the host calls
-// the export right after instantiation, under the same limits as any other call.
-inline constexpr std::string_view kMemoryExport = "fusebox:memory";
-inline constexpr std::string_view kStartExport = "fusebox:start";
-// No guest may export a name that starts so.
-inline constexpr std::string_view kReservedPrefix = "fusebox:";
 inline constexpr std::int64_t kStopBias = -(std::int64_t{1} << 62);
 inline constexpr std::int64_t kTicksMax = (std::int64_t{1} << 61);  // no machine spends more: 2^61 ticks are decades
 
@@ -39,12 +32,15 @@ enum class MeterMode : std::uint8_t { time, ticks };             // `ticks` coun
 
 struct MeterOptions {
   MeterMode mode = MeterMode::ticks;
+  bool unroll = true;                                            // small loops; ticks are the same without
 };
 
 // What the host must know about the rewritten code to read its traps. Sorted by offset; offsets are of the rewritten module.
 struct MeterMap {
-  // The trap at `offset` is a failed check, not the guest's own `unreachable`.
+  // A trap in the few bytes from `offset` on is a failed check, not the guest's own `unreachable`. They are the check's `if` and
+  // its `unreachable`: a compiler that joins the two reports the place of the first.
   struct Check {
+    static constexpr std::uint32_t kBytes = 3;
     std::uint32_t offset = 0;
   };
   // A trap inside [begin, end) happened after `refund` ticks too many were taken off (unrolled loops charge in batches).
@@ -53,10 +49,12 @@ struct MeterMap {
     std::uint32_t end = 0;
     std::int64_t ticks = 0;
   };
-  // Code from `rewritten` on comes from `original` on, in the module the user gave.
+  // Code from `rewritten` on comes from `original` on, in the module the user gave. Inserted code stands at `original`, all of
+  // it; 0 for functions of the pass's own, which have no place there.
   struct Origin {
     std::uint32_t rewritten = 0;
     std::uint32_t original = 0;
+    bool inserted = false;
   };
   std::vector<Check> checks;
   std::vector<Refund> refunds;
@@ -64,6 +62,7 @@ struct MeterMap {
 
   bool is_check(std::uint64_t rewritten_offset) const noexcept;
   std::int64_t refund_at(std::uint64_t rewritten_offset) const noexcept;
+  // 0 when the code is the pass's own: a backtrace leaves such a frame out.
   std::uint64_t original_offset(std::uint64_t rewritten_offset) const noexcept;
 
   // For storing beside compiled code. decode() checks everything: order, ranges, sizes.

@@ -45,7 +45,7 @@ enum class Op : std::uint16_t {
   i32_le_u = 0x4d,
   i32_ge_u = 0x4f,
   i64_lt_s = 0x53,
-  i64_gt_u = 0x56,
+  i64_le_u = 0x58,
   i32_add = 0x6a,
   i32_sub = 0x6b,
   i32_and = 0x71,

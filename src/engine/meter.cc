@@ -1,0 +1,253 @@
+#include "engine/meter.h"
+
+#include <algorithm>
+
+#include "engine/limits.h"
+#include "engine/meter/body.h"
+#include "engine/meter/emitter.h"
+#include "engine/meter/function.h"
+#include "engine/meter/helpers.h"
+#include "engine/meter/plan.h"
+#include "engine/wasm/module.h"
+#include "engine/wasm/reader.h"
+#include "engine/wasm/writer.h"
+
+namespace fusebox::engine {
+namespace {
+
+using base::Errc;
+using metering::Body;
+using metering::Emitter;
+using metering::Plan;
+using wasm::Reader;
+using wasm::Section;
+using wasm::section_rank;
+using wasm::SectionId;
+
+constexpr std::uint8_t kFunctionForm = 0x60;
+
+base::Error not_accepted(std::string_view proposal) {
+  std::string message = "uses the ";
+  message.append(proposal).append(" proposal, which is not accepted");
+  return {Errc::unsupported, std::move(message), {}, nullptr};
+}
+
+base::Result<void> check_accepted(const ModuleInfo& info) {
+  for (const MemoryType& memory : info.memories) {
+    if (memory.shared) return base::fail(not_accepted("threads"));
+    if (memory.is64) return base::fail(not_accepted("memory64"));
+  }
+  if (info.memories.size() > 1) return base::fail(not_accepted("multi-memory"));
+  for (const Import& import : info.imports) {
+    if (import.kind == ExternKind::tag) return base::fail(not_accepted("exception handling"));
+  }
+  if (info.find_export(kMeterExport) != nullptr) {
+    return base::fail(Errc::invalid,
+                      "exports the name \"" + std::string(kMeterExport) + "\", which is reserved for the meter");
+  }
+  return {};
+}
+
+// Writes the whole module, section by section.
+class Rewriter {
+ public:
+  Rewriter(base::ByteView wasm, const wasm::Module& module, const MeterOptions& options)
+      : wasm_(wasm), module_(module), out_(wasm, writer_, map_, meter_memory(module)) {
+    plan_.mode = options.mode;
+    plan_.unroll = options.unroll;
+    plan_.meter_memory = meter_memory(module);
+    plan_.helpers_begin = static_cast<std::uint32_t>(module.function_types.size());
+    for (const Section& section : module.sections) {
+      if (section.id == SectionId::code) plan_.helpers = metering::plan_helpers(contents(section), module);
+    }
+    plan_helper_type();
+  }
+
+  base::Result<Metered> run() {
+    writer_.reserve(wasm_.size() + wasm_.size() / 2 + kSmallModuleBytes);
+    writer_.bytes(wasm_.first(wasm::kPreambleBytes));
+    for (const Section& section : module_.sections) {
+      FB_CHECK(rewrite(section));
+      if (writer_.offset() > kMeteredBytesMax) return too_large();
+    }
+    insert_missing(kAfterAll);
+    return Metered{writer_.take(), std::move(map_)};
+  }
+
+ private:
+  static constexpr std::uint64_t kSmallModuleBytes = 4096;
+  static constexpr int kAfterAll = 100;
+
+  static std::uint32_t meter_memory(const wasm::Module& module) {
+    return static_cast<std::uint32_t>(module.info.memories.size());
+  }
+
+  static std::unexpected<base::Error> too_large() {
+    return base::fail(Errc::exhausted,
+                      "metered module would be larger than " + std::to_string(kMeteredBytesMax) + " bytes");
+  }
+
+  base::ByteView contents(const Section& section) const {
+    return wasm_.subspan(section.begin, section.end - section.begin);
+  }
+
+  void plan_helper_type() {
+    const FuncType wanted{{ValType::i32, ValType::i32, ValType::i32}, {}};
+    const auto& types = module_.info.types;
+    const auto found = std::ranges::find(types, wanted);
+    plan_.helper_type = static_cast<std::uint32_t>(found - types.begin());
+    plan_.helper_type_is_new = found == types.end();
+  }
+
+  base::Result<void> rewrite(const Section& section) {
+    if (section.id != SectionId::custom) insert_missing(section_rank(section.id));
+    switch (section.id) {
+      case SectionId::type:
+        if (!plan_.helpers.empty() && plan_.helper_type_is_new)
+          return with_more(section, 1, [this] { helper_type(); }), ok();
+        break;
+      case SectionId::function:
+        if (!plan_.helpers.empty())
+          return with_more(section, plan_.helpers.size(), [this] { helper_functions(); }), ok();
+        break;
+      case SectionId::memory:
+        return with_more(section, 1, [this] { memory(); }), ok();
+      case SectionId::exports:
+        return with_more(section, 1, [this] { meter_export(); }), ok();
+      case SectionId::code:
+        return code(section);
+      case SectionId::custom:
+        if (speaks_of_code_offsets(section)) return ok();
+        break;
+      default:
+        break;
+    }
+    writer_.bytes(wasm_.subspan(section.header, section.end - section.header));
+    return ok();
+  }
+
+  static base::Result<void> ok() { return {}; }
+
+  // Hints keyed by offsets inside functions are wrong after the rewriting, and an engine would believe them.
+  bool speaks_of_code_offsets(const Section& section) const {
+    Reader in(contents(section), section.begin);
+    return in.name().starts_with("metadata.code.");
+  }
+
+  // The section's list with `count` more entries, which `append` writes.
+  template <class Append>
+  void with_more(const Section& section, std::uint64_t count, Append append) {
+    Reader in(contents(section), section.begin);
+    const std::uint32_t present = in.u32();
+    writer_.u8(static_cast<std::uint8_t>(section.id));
+    const std::uint64_t opened = writer_.open_size();
+    writer_.u32(present + count);
+    writer_.bytes(in.bytes(in.left()));
+    append();
+    writer_.close_size(opened);
+    written_rank_ = section_rank(section.id);
+  }
+
+  template <class Write>
+  void new_section(SectionId id, Write write) {
+    writer_.u8(static_cast<std::uint8_t>(id));
+    const std::uint64_t opened = writer_.open_size();
+    writer_.u32(1);
+    write();
+    writer_.close_size(opened);
+    written_rank_ = section_rank(id);
+  }
+
+  // The memory and export sections must exist; they are put before the first section that comes after them.
+  void insert_missing(int next_rank) {
+    const int memory_rank = section_rank(SectionId::memory);
+    const int export_rank = section_rank(SectionId::exports);
+    if (written_rank_ < memory_rank && next_rank > memory_rank) new_section(SectionId::memory, [this] { memory(); });
+    if (written_rank_ < export_rank && next_rank > export_rank)
+      new_section(SectionId::exports, [this] { meter_export(); });
+  }
+
+  void memory() {
+    writer_.u8(1);  // with a maximum
+    writer_.u32(1);
+    writer_.u32(1);
+  }
+
+  void meter_export() {
+    writer_.name(kMeterExport);
+    writer_.u8(static_cast<std::uint8_t>(ExternKind::memory));
+    writer_.u32(plan_.meter_memory);
+  }
+
+  void helper_type() {
+    writer_.u8(kFunctionForm);
+    writer_.u32(3);
+    for (int i = 0; i < 3; ++i) writer_.u8(static_cast<std::uint8_t>(ValType::i32));
+    writer_.u32(0);
+  }
+
+  void helper_functions() {
+    for (std::size_t i = 0; i < plan_.helpers.size(); ++i) writer_.u32(plan_.helper_type);
+  }
+
+  base::Result<void> code(const Section& section) {
+    Reader in(contents(section), section.begin);
+    const std::uint32_t count = in.u32();
+    writer_.u8(static_cast<std::uint8_t>(SectionId::code));
+    const std::uint64_t opened = writer_.open_size();
+    writer_.u32(count + plan_.helpers.size());
+    for (std::uint32_t i = 0; i < count; ++i) {
+      FB_CHECK(function(in, module_.functions_imported + i));
+      if (writer_.offset() > kMeteredBytesMax) return too_large();
+    }
+    for (const metering::Helper& helper : plan_.helpers) metering::write_helper(out_, plan_, module_, helper);
+    writer_.close_size(opened);
+    return {};
+  }
+
+  base::Result<void> function(Reader& in, std::uint32_t index) {
+    const std::uint32_t size = in.u32();
+    Reader bytes = in.sub(size);
+    metering::read_body(bytes, module_, module_.info.types[module_.function_types[index]], body_);
+    if (!bytes.ok()) return std::unexpected(bytes.error());
+    if (write(plan_.unroll)) return {};
+    if (plan_.unroll && write(false)) return {};
+    return base::fail(Errc::exhausted, "function " + std::to_string(index) + " of " + std::to_string(size) +
+                                           " bytes would be larger than " + std::to_string(kFunctionBytesMax) +
+                                           " bytes when metered");
+  }
+
+  // False when the function came out larger than an engine takes; then nothing of it is left.
+  bool write(bool unroll) {
+    const std::uint64_t begin = writer_.offset();
+    const std::size_t checks = map_.checks.size();
+    const std::size_t refunds = map_.refunds.size();
+    const std::size_t origins = map_.origins.size();
+    metering::write_function(out_, plan_, module_, wasm_, body_, unroll, map_);
+    if (writer_.offset() - begin <= kFunctionBytesMax) return true;
+    writer_.truncate(begin);
+    map_.checks.resize(checks);
+    map_.refunds.resize(refunds);
+    map_.origins.resize(origins);
+    return false;
+  }
+
+  base::ByteView wasm_;
+  const wasm::Module& module_;
+  wasm::Writer writer_;
+  MeterMap map_;
+  Plan plan_;
+  Emitter out_;
+  Body body_;
+  int written_rank_ = 0;
+};
+
+}  // namespace
+
+base::Result<Metered> meter(base::ByteView wasm, const MeterOptions& options) {
+  FB_TRY(const wasm::Module module, wasm::parse(wasm));
+  FB_CHECK(check_accepted(module.info));
+  return Rewriter(wasm, module, options).run();
+}
+
+}  // namespace fusebox::engine

@@ -1,0 +1,135 @@
+#include "engine/meter/emitter.h"
+
+namespace fusebox::engine::metering {
+
+using wasm::Op;
+
+void Emitter::copy(std::uint32_t begin, std::uint32_t end) {
+  if (begin == end) return;
+  const std::uint32_t at = offset();
+  const bool continues = !map_.origins.empty() && !map_.origins.back().inserted &&
+                         at - map_.origins.back().rewritten == begin - map_.origins.back().original;
+  if (!continues) map_.origins.push_back({at, begin, false});
+  out_.bytes(wasm_.subspan(begin, end - begin));
+}
+
+void Emitter::insert_at(std::uint32_t original) {
+  if (!map_.origins.empty() && map_.origins.back().inserted && map_.origins.back().original == original) return;
+  map_.origins.push_back({offset(), original, true});
+}
+
+void Emitter::op(Op code) {
+  const auto value = static_cast<std::uint16_t>(code);
+  if (value < 0x100) {
+    out_.u8(static_cast<std::uint8_t>(value));
+    return;
+  }
+  out_.u8(static_cast<std::uint8_t>(value >> 8));
+  out_.u32(value & 0xff);
+}
+
+void Emitter::op(Op code, std::uint64_t index) {
+  op(code);
+  out_.u32(index);
+}
+
+void Emitter::i32_const(std::int32_t value) {
+  op(Op::i32_const);
+  out_.s64(value);
+}
+
+void Emitter::i64_const(std::int64_t value) {
+  op(Op::i64_const);
+  out_.s64(value);
+}
+
+void Emitter::block(Op code) {
+  op(code);
+  out_.u8(kEmptyBlockByte);
+}
+
+void Emitter::counter_argument(std::uint8_t align, std::uint32_t offset) {
+  if (meter_memory_ == 0) {
+    out_.u8(align);
+  } else {
+    out_.u8(align | 0x40);
+    out_.u32(meter_memory_);
+  }
+  out_.u32(offset);
+}
+
+void Emitter::load_counter() {
+  i32_const(0);
+  op(Op::i64_load);
+  counter_argument(3, 0);
+}
+
+void Emitter::store_counter(std::uint32_t temporary) {
+  i32_const(0);
+  op(Op::local_get, temporary);
+  op(Op::i64_store);
+  counter_argument(3, 0);
+}
+
+void Emitter::trap_if() {
+  map_.checks.push_back({offset()});
+  block(Op::if_);
+  op(Op::unreachable);
+  op(Op::end);
+}
+
+void Emitter::trap_if_negative(std::uint32_t temporary) {
+  op(Op::local_tee, temporary);
+  i64_const(0);
+  op(Op::i64_lt_s);
+  trap_if();
+}
+
+void Emitter::poll() {
+  constexpr std::uint32_t kSignByte = 7;  // of a little-endian i64
+  i32_const(0);
+  op(Op::i32_atomic_load8_u);
+  counter_argument(0, kSignByte);
+  i32_const(0x80);
+  op(Op::i32_ge_u);
+  trap_if();
+}
+
+void Emitter::try_charge(std::int64_t ticks, std::uint32_t temporary) {
+  load_counter();
+  i64_const(ticks);
+  op(Op::i64_sub);
+  op(Op::local_tee, temporary);
+  i64_const(0);
+  op(Op::i64_lt_s);
+}
+
+void Emitter::charge(std::int64_t ticks, std::uint32_t temporary) {
+  try_charge(ticks, temporary);
+  trap_if();
+  store_counter(temporary);
+}
+
+void Emitter::charge_local(std::uint32_t amount, int shift, std::uint32_t temporary) {
+  load_counter();
+  op(Op::local_get, amount);
+  op(Op::i64_extend_i32_u);
+  if (shift != 0) {
+    i64_const(shift > 0 ? shift : -shift);
+    op(shift > 0 ? Op::i64_shr_u : Op::i64_shl);
+  }
+  op(Op::i64_sub);
+  trap_if_negative(temporary);
+  store_counter(temporary);
+}
+
+void Emitter::refund(std::int64_t ticks) {
+  i32_const(0);
+  load_counter();
+  i64_const(ticks);
+  op(Op::i64_add);
+  op(Op::i64_store);
+  counter_argument(3, 0);
+}
+
+}  // namespace fusebox::engine::metering

@@ -1,0 +1,63 @@
+// Writes code: what the guest had, and the few sequences the pass adds. Keeps the map of what came from where.
+//
+// Owner    borrows the module, the writer and the map. Threads  one at a time.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/meter.h"
+#include "engine/wasm/instruction.h"
+#include "engine/wasm/writer.h"
+
+namespace fusebox::engine::metering {
+
+inline constexpr std::uint8_t kEmptyBlockByte = 0x40;
+
+class Emitter {
+ public:
+  Emitter(base::ByteView wasm, wasm::Writer& out, MeterMap& map, std::uint32_t meter_memory)
+      : wasm_(wasm), out_(out), map_(map), meter_memory_(meter_memory) {}
+
+  wasm::Writer& out() noexcept { return out_; }
+  std::uint32_t offset() const noexcept { return static_cast<std::uint32_t>(out_.offset()); }
+
+  // The bytes [begin, end) of the module the user gave.
+  void copy(std::uint32_t begin, std::uint32_t end);
+  // What is written next is the pass's own and stands where `original` is.
+  void insert_at(std::uint32_t original);
+  // What is written next replaces the instruction at `original`.
+  void replace(std::uint32_t original) { insert_at(original); }
+
+  void op(wasm::Op code);
+  void op(wasm::Op code, std::uint64_t index);  // with one unsigned immediate
+  void i32_const(std::int32_t value);
+  void i64_const(std::int64_t value);
+  void block(wasm::Op code);  // block, loop or if without values
+
+  // Traps when the counter is negative. An atomic load: a plain one is merged with the function's first and never sees
+  // a stop.
+  void poll();
+  // Takes `ticks` off the counter; traps before that when fewer are left. `temporary` is a local of type i64.
+  void charge(std::int64_t ticks, std::uint32_t temporary);
+  // The same for the value of the i32 local `amount`, shifted right (left when negative) by `shift`.
+  void charge_local(std::uint32_t amount, int shift, std::uint32_t temporary);
+  // counter - ticks is left in `temporary`; the i32 on the stack says whether that is negative. Pair with
+  // store_counter().
+  void try_charge(std::int64_t ticks, std::uint32_t temporary);
+  void store_counter(std::uint32_t temporary);
+  void refund(std::int64_t ticks);
+  // `if unreachable end`, recorded as a check that fails when the i32 on the stack is not zero.
+  void trap_if();
+
+ private:
+  void counter_argument(std::uint8_t align, std::uint32_t offset);
+  void load_counter();
+  void trap_if_negative(std::uint32_t temporary);
+
+  base::ByteView wasm_;
+  wasm::Writer& out_;
+  MeterMap& map_;
+  std::uint32_t meter_memory_;
+};
+
+}  // namespace fusebox::engine::metering
