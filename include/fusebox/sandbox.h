@@ -143,8 +143,10 @@ struct Report {
   std::string capability;  // what was denied or is registered; "" when neither
   std::string result;
   ResultKind kind = ResultKind::json;
-  Usage usage;               // the same as outcome.usage
-  std::string release_trap;  // a trap in the guest's release function: recorded, ignored
+  Usage usage;                           // the same as outcome.usage
+  std::string release_trap;              // a trap in the guest's release function: recorded, ignored
+  ExecutionId error_id;                  // of the failure; all zero on success
+  std::chrono::nanoseconds finished{0};  // since the Unix epoch, UTC
   bool ok() const noexcept { return code.empty(); }
 };
 

@@ -19,6 +19,7 @@ namespace fusebox::capability {
 struct Prepared {
   std::shared_ptr<const engine::Program> program;
   AbiPlan abi;
+  std::shared_ptr<engine::Engine> engine;  // it was asked for; the program's own where it runs unmetered is another
 };
 
 // Told when there is something to stop and when there no longer is; cancel() reaches the guest through it.
