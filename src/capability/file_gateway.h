@@ -13,6 +13,9 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,6 +34,7 @@ struct FileUse {
   std::uint64_t calls = 0;
   std::uint64_t bytes = 0;
   std::vector<std::uint64_t> files_created;  // per root
+  std::uint64_t folders_created = 0;
 };
 
 struct FileSession {
@@ -49,6 +53,9 @@ class FileGateway {
     base::Random& random;  // names of temporary files; used under a lock
     PathWalk walk = PathWalk::automatic;
   };
+  static constexpr std::uint64_t kFoldersPerExecutionMax =
+      1000;  // the policy bounds files; a path of 4096 bytes has 2000 folders
+
   // Relative host paths start from `base_dir`. Roots of a capability that is not enabled are not opened.
   static base::Result<FileGateway> open(const policy::FileRules& read, const policy::FileRules& write,
                                         const std::filesystem::path& base_dir, Seams seams);
@@ -59,8 +66,10 @@ class FileGateway {
   GatewayReply write(std::string_view path, base::ByteView data, FileSession& session, const GatewayCall& call) const;
 
  private:
+  friend class FileAccess;
   FileGateway(const policy::FileRules& read, const policy::FileRules& write, Seams seams) noexcept
-      : read_(&read), write_(&write), seams_(seams) {}
+      : read_(&read), write_(&write), seams_(seams), random_mutex_(std::make_unique<std::mutex>()) {}
+  std::string temporary_name() const;
 
   const policy::FileRules* read_;
   const policy::FileRules* write_;
@@ -68,6 +77,7 @@ class FileGateway {
   bool kernel_walk_ = false;
   std::vector<base::Fd> read_roots_;  // one per root of the rules
   std::vector<base::Fd> write_roots_;
+  std::unique_ptr<std::mutex> random_mutex_;
 };
 
 }  // namespace fusebox::capability
