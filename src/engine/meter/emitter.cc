@@ -9,13 +9,22 @@ void Emitter::copy(std::uint32_t begin, std::uint32_t end) {
   const std::uint32_t at = offset();
   const bool continues = !map_.origins.empty() && !map_.origins.back().inserted &&
                          at - map_.origins.back().rewritten == begin - map_.origins.back().original;
-  if (!continues) map_.origins.push_back({at, begin, false});
+  if (!continues) add_origin({at, begin, false});
   out_.bytes(wasm_.subspan(begin, end - begin));
 }
 
 void Emitter::insert_at(std::uint32_t original) {
   if (!map_.origins.empty() && map_.origins.back().inserted && map_.origins.back().original == original) return;
-  map_.origins.push_back({offset(), original, true});
+  add_origin({offset(), original, true});
+}
+
+// Where nothing was written since the last one, the new one takes its place: offsets in the map ascend.
+void Emitter::add_origin(const MeterMap::Origin& origin) {
+  if (!map_.origins.empty() && map_.origins.back().rewritten == origin.rewritten) {
+    map_.origins.back() = origin;
+  } else {
+    map_.origins.push_back(origin);
+  }
 }
 
 void Emitter::op(Op code) {

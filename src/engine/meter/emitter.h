@@ -50,6 +50,7 @@ class Emitter {
   void trap_if();
 
  private:
+  void add_origin(const MeterMap::Origin& origin);
   void counter_argument(std::uint8_t align, std::uint32_t offset);
   void load_counter();
   void trap_if_negative(std::uint32_t temporary);
