@@ -61,8 +61,8 @@ TEST(FileMatch, RefusalsHaveTheirCodesAndSentences) {
   };
   const Case cases[] = {
       {"", PathRefusal::empty, -1, "the path is empty"},
-      {"/" + std::string(kPathBytesMax, 'a'), PathRefusal::too_long, -1, "the path is longer than 4096 bytes"},
-      {"/data/" + std::string(256, 'a'), PathRefusal::component_too_long, -1,
+      {std::string("/").append(kPathBytesMax, 'a'), PathRefusal::too_long, -1, "the path is longer than 4096 bytes"},
+      {std::string("/data/").append(256, 'a'), PathRefusal::component_too_long, -1,
        "a component of the path is longer than 255 bytes"},
       {std::string("/data/a\0b", 9), PathRefusal::holds_nul, -1, "the path contains a NUL"},
       {"/data/\xff", PathRefusal::not_utf8, -2, "the path is not valid UTF-8"},

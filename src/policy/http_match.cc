@@ -64,7 +64,7 @@ std::string why_not(const HttpRules& rules, const HttpRequestView& request, std:
   const std::string what = request_text(request);
   if (rules.allow.empty()) return what + " is refused: the policy has no allow entry";
   const HttpRule& rule = rules.allow[nearest];
-  const std::string entry = "allow entry " + std::to_string(nearest);
+  const std::string entry = concat({"allow entry ", std::to_string(nearest)});
   switch (field) {
     case Field::host:
     case Field::none:

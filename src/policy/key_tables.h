@@ -239,7 +239,7 @@ inline constexpr ChoiceKey<Policy> kResultChoices[] = {choice<&Policy::result_fo
 inline constexpr KeyTable<Policy> kResult{{}, {}, kResultChoices, {}};
 
 inline constexpr ChoiceKey<Policy> kTopChoices[] = {
-    choice<&Policy::on_denied>("on_denied", kOnDeniedNames, Effect::restricts,
+    choice<&Policy::on_denied>("on_denied", kOnDeniedNames, Effect::neutral,
                                "error: a denied host call returns its code; trap: it ends the guest"),
     choice<&Policy::metering>(
         "metering", kMeteringNames, Effect::grants,

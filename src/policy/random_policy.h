@@ -8,6 +8,7 @@
 #include "base/random.h"
 #include "policy/key_tables.h"
 #include "policy/policy.h"
+#include "policy/text.h"
 
 namespace fusebox::policy {
 
@@ -30,9 +31,9 @@ class RandomPolicy {
     http(policy.http);
     files(policy.fs_read, false);
     files(policy.fs_write, true);
-    for (std::uint64_t i = below(3); i > 0; --i) registered(policy.registered["tool." + name()]);
+    for (std::uint64_t i = below(3); i > 0; --i) registered(policy.registered[concat({"tool.", name()})]);
     table(keys::kAudit, policy.audit);
-    if (flip()) policy.audit.path = "audit/" + name();
+    if (flip()) policy.audit.path = concat({"audit/", name()});
     if (flip()) policy.audit.sign_key = name();
     if (flip()) policy.audit.redact = {name(), name()};
     table(keys::kSchedule, policy.schedule);
@@ -47,7 +48,7 @@ class RandomPolicy {
 
  private:
   bool flip() { return below(2) == 1; }
-  std::string name() { return "n" + std::to_string(below(1000)); }
+  std::string name() { return concat({"n", std::to_string(below(1000))}); }
   std::string pick(std::initializer_list<const char*> of) { return of.begin()[below(of.size())]; }
 
   template <class T>
@@ -66,7 +67,7 @@ class RandomPolicy {
     for (std::uint64_t i = below(3); i > 0; --i) random_.fill(out.sha256.emplace_back());
     for (std::uint64_t i = below(3); i > 0; --i) {
       TrustedKey& key = out.trusted_keys.emplace_back();
-      key.id = "key " + std::to_string(i);
+      key.id = concat({"key ", std::to_string(i)});
       random_.fill(key.public_key);
       if (flip()) key.not_after_unix_ns = static_cast<std::int64_t>(below(4'000'000'000'000'000'000));
     }
@@ -98,7 +99,7 @@ class RandomPolicy {
     for (std::uint64_t i = below(3); i > 0; --i) {
       FileRoot& root = out.roots.emplace_back();
       table(write ? keys::kWriteRoot : keys::kReadRoot, root);
-      root.guest = "/g" + std::to_string(i);
+      root.guest = concat({"/g", std::to_string(i)});
       root.host = pick({"data", "/srv/data", "../up"});
     }
   }
