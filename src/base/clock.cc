@@ -91,9 +91,10 @@ Nanos ManualClock::wall() const noexcept {
 
 std::string format_rfc3339(Nanos wall) {
   using namespace std::chrono;
-  const auto day = floor<days>(wall);
+  const auto rounded = floor<microseconds>(wall);  // whole days of the earliest time do not fit in nanoseconds
+  const auto day = floor<days>(rounded);
   const year_month_day date{sys_days{day}};
-  const hh_mm_ss time{floor<microseconds>(wall - day)};
+  const hh_mm_ss time{rounded - day};
   char text[40];
   const int size =
       std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ", static_cast<int>(date.year()),

@@ -17,6 +17,8 @@ constexpr std::string_view kValueWanted =
     "a value is needed here: an object, array, string, number, true, false or null";
 constexpr std::size_t kWordBytesMax = 16;  // of a wrong word shown in a message
 
+constexpr std::size_t kUsualMax = 16;  // open values and keys of a request document: room for them at once
+
 struct Key {
   std::string_view text;
   Location at;
@@ -96,7 +98,7 @@ class Builder {
  public:
   static constexpr std::size_t kValuesMaxHere = kValuesMax;
 
-  explicit Builder(bool pointers) noexcept : pointers_(pointers) {}
+  explicit Builder(bool pointers) : pointers_(pointers) { done_.reserve(kUsualMax); }
 
   std::size_t mark() const noexcept { return done_.size(); }
   void literal(Kind kind, bool value, Location at, const Path& path) { push(kind, at, path).boolean_ = value; }
@@ -161,8 +163,10 @@ template <class Sink>
 class Reader {
  public:
   // `problems` may be null when nobody wants the sentences.
-  Reader(std::string_view text, std::string_view file, Sink& sink, Problems* problems) noexcept
-      : text_(text), file_(file), sink_(sink), problems_(problems) {}
+  Reader(std::string_view text, std::string_view file, Sink& sink, Problems* problems)
+      : text_(text), file_(file), sink_(sink), problems_(problems) {
+    keys_.reserve(kUsualMax);
+  }
 
   bool document(std::size_t bytes_max) {
     // Columns are 32 bits wide.

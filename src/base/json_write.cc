@@ -82,7 +82,10 @@ void append_canonical(Writer& out, const Node& node) {
       std::vector<std::size_t> order(node.keys().size());
       std::iota(order.begin(), order.end(), std::size_t{0});
       // char_traits compares as unsigned bytes: the order of UTF-8 bytes, which is that of code points.
-      std::ranges::stable_sort(order, {}, [&](std::size_t i) { return std::string_view(node.keys()[i]); });
+      std::ranges::sort(order, [&](std::size_t a, std::size_t b) {
+        const int sign = node.keys()[a].compare(node.keys()[b]);
+        return sign != 0 ? sign < 0 : a < b;
+      });
       out.begin_object();
       for (const std::size_t i : order) append_canonical(out.key(node.keys()[i]), node.elements()[i]);
       out.end_object();
