@@ -210,6 +210,7 @@ base::Bytes encode_code(const CodeBlob& blob, std::string_view code_identity) {
   out.raw(blob.hash.view());
   write_info(out, blob.info);
   out.u64(blob.metered);
+  out.u64(static_cast<std::uint64_t>(blob.code_shift));
   out.bytes(blob.metered ? blob.map.encode() : base::Bytes{});
   out.bytes(blob.compiled);
   return out.take();
@@ -230,6 +231,7 @@ base::Result<CodeBlob> decode_code(base::ByteView bytes, std::string_view code_i
   if (in.ok()) std::memcpy(blob.hash.bytes.data(), hash.data(), hash.size());
   blob.info = read_info(in);
   blob.metered = in.flag();
+  blob.code_shift = static_cast<std::int64_t>(in.u64());
   const base::ByteView map = in.bytes();
   blob.compiled = in.bytes();
   if (!in.ok() || !in.at_end()) return base::fail(base::Errc::corrupt, "compiled code: cut off or damaged");

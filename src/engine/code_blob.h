@@ -20,7 +20,8 @@ struct CodeBlob {
   base::Sha256 hash;
   bool metered = false;
   MeterMap map;
-  base::ByteView compiled;  // a view into what was decoded, or into the caller's bytes
+  std::int64_t code_shift = 0;  // of expose()
+  base::ByteView compiled;      // a view into what was decoded, or into the caller's bytes
 };
 
 base::Bytes encode_code(const CodeBlob& blob, std::string_view code_identity);

@@ -4,6 +4,7 @@
 
 #include "engine/call_limits.h"
 #include "engine/code_blob.h"
+#include "engine/expose.h"
 
 namespace fusebox::engine {
 namespace {
@@ -45,8 +46,8 @@ void Code::Impl::read_info() {
   for (const Export& item : info.exports) {
     if (item.kind == ExternKind::memory && item.index == 0) memory_export = item.name;
   }
-  if (metered && memory_export.empty() && !info.memories.empty()) memory_export = kMemoryExport;
-  if (info.start_function) start = metered ? Start::exported : Start::in_instantiation;
+  if (must_expose_memory(info)) memory_export = kMemoryExport;
+  has_start = info.start_function.has_value();
 
   const EngineOptions& options = engine->options();
   const auto fits = [&](const TableType& table) { return table.elements_min <= options.pool_table_elements; };
@@ -112,21 +113,23 @@ base::Result<std::shared_ptr<const Code>> Code::compile(std::shared_ptr<Engine> 
   FB_TRY(impl->info, inspect(wasm));
   FB_CHECK(refuse_reserved_names(impl->info));
 
+  FB_TRY(Exposed exposed, expose(wasm, impl->info));
+  impl->code_shift = exposed.code_shift;
   if (impl->engine->impl().metered()) {
     const MeterMode mode = impl->engine->options().stopping == Stopping::ticks ? MeterMode::ticks : MeterMode::time;
-    FB_TRY(Metered metered, meter(wasm, MeterOptions{.mode = mode}));
+    FB_TRY(Metered metered, meter(exposed.wasm, MeterOptions{.mode = mode}));
     impl->map = std::move(metered.map);
     impl->metered = true;
     FB_CHECK(impl->load(metered.wasm));
   } else {
-    FB_CHECK(impl->load(wasm));
+    FB_CHECK(impl->load(exposed.wasm));
   }
   return std::make_shared<const Code>(std::move(impl));
 }
 
 base::Result<base::Bytes> Code::serialize() const {
   FB_TRY(const base::Bytes compiled, impl_->serialize_compiled());
-  const CodeBlob blob{impl_->info, impl_->hash, impl_->metered, impl_->map, compiled};
+  const CodeBlob blob{impl_->info, impl_->hash, impl_->metered, impl_->map, impl_->code_shift, compiled};
   return encode_code(blob, impl_->engine->code_identity());
 }
 
@@ -138,6 +141,7 @@ base::Result<std::shared_ptr<const Code>> Code::deserialize(std::shared_ptr<Engi
   impl->hash = blob.hash;
   impl->metered = blob.metered;
   impl->map = std::move(blob.map);
+  impl->code_shift = blob.code_shift;
   FB_CHECK(impl->load_serialized(blob.compiled));
   return std::make_shared<const Code>(std::move(impl));
 }

@@ -8,21 +8,25 @@
 
 namespace fusebox::engine {
 
-// How the guest's start function is reached: in metered code it is an export, called under a budget like any other.
-enum class Start : std::uint8_t { none, in_instantiation, exported };
-
 struct Code::Impl {
   std::shared_ptr<Engine> engine;
   ModuleInfo info;
   base::Sha256 hash;
-  MeterMap map;  // empty when unmetered
+  MeterMap map;                 // empty when unmetered
+  std::int64_t code_shift = 0;  // of expose()
   bool metered = false;
 
   std::string memory_export;  // name under which memory 0 can be reached, "" = none
-  Start start = Start::none;
+  bool has_start = false;
   std::uint64_t pages_min = 0;           // over all memories of the guest
   std::uint64_t table_elements_min = 0;  // over all tables
   bool fits_pool = false;
+
+  // Where code the engine knows by `offset` stands in the module the user gave; 0 for the pass's own.
+  std::uint64_t original_offset(std::uint64_t offset) const noexcept {
+    const std::uint64_t exposed = metered ? map.original_offset(offset) : offset;
+    return exposed == 0 ? 0 : exposed - static_cast<std::uint64_t>(code_shift);
+  }
 
   // Compiled from `wasm` (what the pass made of it), or taken from serialized code.
   base::Result<void> load(base::ByteView wasm);

@@ -9,6 +9,7 @@
 
 #include "base/units.h"
 #include "engine/call_limits.h"
+#include "engine/expose.h"
 
 namespace fusebox::engine {
 namespace {
@@ -163,13 +164,11 @@ base::Result<Instance::Started> Instance::create(std::shared_ptr<const Program> 
   FB_TRY(const wasmtime_instance_pre_t* pre,
          self.program->impl().pre(self.in_pool ? Placement::pooled : Placement::on_demand));
   make_store(self);
-  // Instantiation runs guest code only where the start function stayed in place (unmetered modules).
-  const bool starts_inside = code.start == Start::in_instantiation;
-  if (!self.run(starts_inside ? budget : CallBudget{}, &instantiate, const_cast<wasmtime_instance_pre_t*>(pre)))
-    return not_started(*instance);
+  // No guest code runs here: its start function is an export (expose.h).
+  if (!self.run(CallBudget{}, &instantiate, const_cast<wasmtime_instance_pre_t*>(pre))) return not_started(*instance);
   FB_CHECK(find_own_exports(self));
   tighten_limits(self);
-  if (code.start == Start::exported) {
+  if (code.has_start) {
     wasmtime_extern_t item;
     if (!find_export(self, kStartExport, WASMTIME_EXTERN_FUNC, item)) {
       return base::fail(base::Errc::bug, "instance: the start function is not exported", "INTERNAL");

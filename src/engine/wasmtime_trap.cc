@@ -34,8 +34,8 @@ std::vector<Frame> backtrace(const Frames& frames, const Code::Impl& code) {
     Frame frame;
     frame.function_index = wasm_frame_func_index(raw);
     const std::size_t offset = wasm_frame_module_offset(raw);
-    if (offset != SIZE_MAX) frame.module_offset = code.metered ? code.map.original_offset(offset) : offset;
-    if (code.metered && frame.module_offset == 0) continue;  // a helper of the pass, not the guest's code
+    if (offset != SIZE_MAX) frame.module_offset = code.original_offset(offset);
+    if (frame.module_offset == 0) continue;  // a helper of the pass, not the guest's code
     if (const wasm_name_t* name = wasmtime_frame_func_name(raw))
       frame.function = readable_function_name({name->data, name->size});
     out.push_back(std::move(frame));
