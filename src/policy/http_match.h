@@ -1,7 +1,8 @@
 // Whether HTTP rules allow a request: deny entries first, then allow entries; no entry, no request.
 //
 // Contract capability.md 8.4 and 9: a pure function of request and rules. Counters, sizes and the check of resolved
-// addresses belong to the host function. Threads  pure functions. About 0.4 us for ten entries; a refusal also writes its sentence.
+// addresses belong to the host function.
+// Threads  pure functions. About 0.4 us for ten entries; a refusal also writes its sentence.
 #pragma once
 
 #include <cstddef>

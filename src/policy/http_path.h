@@ -1,7 +1,8 @@
 // One spelling for every URL: what the rules of a policy and the requests of a guest are compared in.
 //
 // Contract capability.md 8.4 (host, path) and 10 (URL forms). The host function that sends requests must send exactly
-// what these functions return, so that the checked URL and the requested one cannot differ. Threads  pure functions.
+// what these functions return, so that the checked URL and the requested one cannot differ.
+// Threads  pure functions.
 // Errors   `invalid`: the text is no acceptable URL, host or path (result -1 to a guest). `denied`: well formed, but of
 // a
 //          scheme that no rule can ever allow (result -5).
