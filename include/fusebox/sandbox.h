@@ -225,6 +225,8 @@ class Sandbox {
   void set_cpu_limit(std::chrono::nanoseconds time);
   void set_wall_limit(std::chrono::nanoseconds time);
   void set_tick_limit(std::uint64_t ticks);
+  // The limits and the sink another sandbox was given by these functions.
+  void take_setters_of(const Sandbox& other);
   void set_log_sink(LogSink sink);
 
   // Like Module::from_bytes, but under this sandbox's policy: its size limit, and modules the metering pass cannot take
@@ -239,6 +241,9 @@ class Sandbox {
   // Modules seen before are found by their hash; the last kModulesKeptMax are kept.
   Result<Output> execute(std::span<const std::byte> wasm, std::string_view function = "run",
                          std::string_view input = {});
+  // The same under an id from new_execution_id(), so that another thread can cancel it.
+  Result<Output> execute_as(const ExecutionId& id, std::span<const std::byte> wasm, std::string_view function = "run",
+                            std::string_view input = {});
   Result<Output> execute_with_memory(const Module& module, std::string_view function, std::string_view input);
   Result<std::vector<std::string>> list_functions(std::span<const std::byte> wasm) const;
 

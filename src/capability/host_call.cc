@@ -3,18 +3,43 @@
 #include <cstring>
 
 #include "base/bytes.h"
+#include "engine/host_time.h"
 
 namespace fusebox::capability {
+
+namespace {
+
+// Functions that wait for a disk or a network: wall time says nothing about the processor time they take.
+bool waits(HostCapability capability) noexcept {
+  return capability == HostCapability::http_request || capability == HostCapability::fs_read ||
+         capability == HostCapability::fs_write;
+}
+
+}  // namespace
 
 bool HostCall::run(engine::HostContext& context, const HostFunctionRow& row, const HostSignature& signature,
                    engine::RawValue* values) {
   Execution& execution = *static_cast<Execution*>(context.user());
-  HostCall call(context, execution, row);
-  ++execution.counters().host_calls;
-  if (call.stop_if_asked()) return false;
-  const std::int32_t code = call.perform(signature, values);
-  if (execution.ended() != HostEnd::none) return false;
-  if (call.stop_if_asked()) return false;
+  const base::Clock& clock = *execution.setup().clock;
+  const bool slow = waits(row.capability);
+  const base::Nanos start = slow ? clock.thread_cpu() : clock.monotonic();
+  bool goes_on = false;
+  {
+    const engine::HostTime not_the_guests(
+        context, slow ? engine::HostTime::Clock::thread_cpu : engine::HostTime::Clock::monotonic);
+    HostCall call(context, execution, row);
+    goes_on = call.answer(signature, values);
+  }
+  execution.add_host_cpu((slow ? clock.thread_cpu() : clock.monotonic()) - start);
+  return goes_on;
+}
+
+bool HostCall::answer(const HostSignature& signature, engine::RawValue* values) {
+  ++execution_.counters().host_calls;
+  if (stop_if_asked()) return false;
+  const std::int32_t code = perform(signature, values);
+  if (execution_.ended() != HostEnd::none) return false;
+  if (stop_if_asked()) return false;
   if (signature.returns_code) values[0].i32 = code;
   return true;
 }

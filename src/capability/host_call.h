@@ -54,6 +54,7 @@ class HostCall {
  private:
   HostCall(engine::HostContext& context, Execution& execution, const HostFunctionRow& row)
       : context_(context), execution_(execution), row_(row) {}
+  bool answer(const HostSignature& signature, engine::RawValue* values);
   std::int32_t perform(const HostSignature& signature, const engine::RawValue* values);
   bool decode(const HostSignature& signature, const engine::RawValue* values);
   bool stop_if_asked();

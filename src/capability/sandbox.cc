@@ -128,6 +128,22 @@ void Sandbox::set_tick_limit(std::uint64_t ticks) {
   impl_->setters.ticks.store(ticks, std::memory_order_relaxed);
 }
 
+void Sandbox::take_setters_of(const Sandbox& other) {
+  const Setters& from = other.impl_->setters;
+  Setters& to = impl_->setters;
+  to.memory_bytes.store(from.memory_bytes.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  to.cpu_ns.store(from.cpu_ns.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  to.wall_ns.store(from.wall_ns.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  to.ticks.store(from.ticks.load(std::memory_order_relaxed), std::memory_order_relaxed);
+  std::shared_ptr<const LogSink> sink;
+  {
+    const std::lock_guard lock(other.impl_->sink_mutex);
+    sink = other.impl_->sink;
+  }
+  const std::lock_guard lock(impl_->sink_mutex);
+  impl_->sink = std::move(sink);
+}
+
 void Sandbox::set_log_sink(LogSink sink) {
   auto shared = sink ? std::make_shared<const LogSink>(std::move(sink)) : nullptr;
   const std::lock_guard lock(impl_->sink_mutex);
@@ -161,6 +177,12 @@ Result<Output> Sandbox::execute(const Module& module, std::string_view function,
 Result<Output> Sandbox::execute(std::span<const std::byte> wasm, std::string_view function, std::string_view input) {
   FB_TRY(const Module module, impl_->module_of(wasm));
   return execute(module, function, input);
+}
+
+Result<Output> Sandbox::execute_as(const ExecutionId& id, std::span<const std::byte> wasm, std::string_view function,
+                                   std::string_view input) {
+  FB_TRY(const Module module, impl_->module_of(wasm));
+  return to_result(run({&module, function, input, id}));
 }
 
 Result<Output> Sandbox::execute_with_memory(const Module& module, std::string_view function, std::string_view input) {

@@ -107,16 +107,20 @@ Result<void> Sandbox::Impl::verify(const Module& module) {
 
 Result<Module> Sandbox::Impl::module_of(std::span<const std::byte> wasm) {
   const Sha256 hash = base::sha256(wasm);
+  const auto find = [&]() -> std::optional<Module> {
+    const auto at = std::ranges::find(kept, hash, [](const Module& module) { return module.hash(); });
+    if (at == kept.end()) return std::nullopt;
+    kept.splice(kept.begin(), kept, at);
+    return kept.front();
+  };
   {
     const std::lock_guard lock(kept_mutex);
-    const auto at = std::ranges::find(kept, hash, [](const Module& module) { return module.hash(); });
-    if (at != kept.end()) {
-      kept.splice(kept.begin(), kept, at);
-      return kept.front();
-    }
+    if (auto known = find()) return *known;
   }
   FB_TRY(Module module, load(wasm, {}));
   const std::lock_guard lock(kept_mutex);
+  // Another thread may have met the same bytes meanwhile: then its module is used, so that the code is made once.
+  if (auto known = find()) return *known;
   kept.push_front(module);
   if (kept.size() > kModulesKeptMax) kept.pop_back();
   return module;
