@@ -34,6 +34,10 @@ foreach(folder IN LISTS folders)
     fusebox_test_program(test_${folder} "${tests}" fusebox_${folder})
   endif()
 endforeach()
+# The metering pass is tested on a bare engine (src/engine/wasmtime_test_support.h).
+if(TARGET test_engine)
+  target_link_libraries(test_engine PRIVATE fusebox::wasmtime)
+endif()
 
 file(GLOB test_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true "${CMAKE_CURRENT_SOURCE_DIR}/tests/*")
 foreach(path IN LISTS test_folders)

@@ -1,4 +1,5 @@
-// Random programs that end: structured code with nested loops, branches of every kind, calls, memory and bulk operations.
+// Random programs that end: structured code with nested loops, branches of every kind, calls, memory and bulk
+// operations.
 //
 // The same seed gives the same text. Used by the pass's property test and to seed its fuzzer.
 #pragma once
@@ -25,7 +26,8 @@ class ProgramGenerator {
   (elem (table $t) (i32.const 1) func $f1 $f2 $f3)
   (global $g (mut i32) (i32.const 7))
   (data $d "0123456789abcdefghijklmnopqrstuvwxyz")
-)" + functions + R"(  (func (export "run") (param i32 i32) (result i32)
+)" + functions +
+           R"(  (func (export "run") (param i32 i32) (result i32)
     (i32.add (call $f0 (local.get 0) (local.get 1)) (global.get $g))))
 )";
   }
@@ -44,7 +46,8 @@ class ProgramGenerator {
     counters_ = 0;
     statements_ = 0;
     std::string body = statements(3, 0);
-    std::string out = "  (func $f" + text(index) + " (type $binary) (param $0 i32) (param $1 i32) (result i32)\n    (local $2 i32) (local $3 i32)";
+    std::string out = "  (func $f" + text(index) +
+                      " (type $binary) (param $0 i32) (param $1 i32) (result i32)\n    (local $2 i32) (local $3 i32)";
     for (int i = 0; i < counters_; ++i) out += " (local $c" + text(i) + " i32)";
     return out + "\n" + body + "    (i32.xor (local.get $2) (local.get $0)))\n";
   }
@@ -58,21 +61,38 @@ class ProgramGenerator {
     }
     const auto two = [&] { return " " + expression(depth - 1) + " " + expression(depth - 1) + ")"; };
     switch (below(15)) {
-      case 0: return "(i32.add" + two();
-      case 1: return "(i32.mul" + two();
-      case 2: return "(i32.xor" + two();
-      case 3: return "(i32.shr_u" + two();
-      case 4: return "(i32.lt_s" + two();
-      case 5: return "(i32.load8_u " + address(depth - 1) + ")";
-      case 6: return "(i32.load " + address(depth - 1) + ")";
-      case 7: return "(i32.eqz " + expression(depth - 1) + ")";
-      case 8: return "(select " + expression(depth - 1) + two();
-      case 9: return one_in(4) ? "(i32.div_s" + two() : "(i32.rotl" + two();
-      case 10: return "(i32.wrap_i64 (i64.mul (i64.extend_i32_s " + expression(depth - 1) + ") (i64.const 3)))";
-      case 11: return "(i32.trunc_sat_f64_s (f64.mul (f64.convert_i32_s " + expression(depth - 1) + ") (f64.const 0.5)))";
-      case 12: return "(if (result i32) " + expression(depth - 1) + " (then " + expression(depth - 1) + ") (else " + expression(depth - 1) + "))";
-      case 13: return "(i32x4.extract_lane 2 (i32x4.add (i32x4.splat " + expression(depth - 1) + ") (v128.const i32x4 1 2 3 4)))";
-      default: return "(i32.sub" + two();
+      case 0:
+        return "(i32.add" + two();
+      case 1:
+        return "(i32.mul" + two();
+      case 2:
+        return "(i32.xor" + two();
+      case 3:
+        return "(i32.shr_u" + two();
+      case 4:
+        return "(i32.lt_s" + two();
+      case 5:
+        return "(i32.load8_u " + address(depth - 1) + ")";
+      case 6:
+        return "(i32.load " + address(depth - 1) + ")";
+      case 7:
+        return "(i32.eqz " + expression(depth - 1) + ")";
+      case 8:
+        return "(select " + expression(depth - 1) + two();
+      case 9:
+        return one_in(4) ? "(i32.div_s" + two() : "(i32.rotl" + two();
+      case 10:
+        return "(i32.wrap_i64 (i64.mul (i64.extend_i32_s " + expression(depth - 1) + ") (i64.const 3)))";
+      case 11:
+        return "(i32.trunc_sat_f64_s (f64.mul (f64.convert_i32_s " + expression(depth - 1) + ") (f64.const 0.5)))";
+      case 12:
+        return "(if (result i32) " + expression(depth - 1) + " (then " + expression(depth - 1) + ") (else " +
+               expression(depth - 1) + "))";
+      case 13:
+        return "(i32x4.extract_lane 2 (i32x4.add (i32x4.splat " + expression(depth - 1) +
+               ") (v128.const i32x4 1 2 3 4)))";
+      default:
+        return "(i32.sub" + two();
     }
   }
 
@@ -95,22 +115,38 @@ class ProgramGenerator {
     if (++statements_ > 60) return "(nop)";
     if (depth > 0 && one_in(2)) {
       switch (below(loops < 3 ? 6 : 3)) {
-        case 0: return "(if " + expression(2) + " (then\n" + statements(depth - 1, loops) + ") (else\n" + statements(depth - 1, loops) + "))";
-        case 1: return block(depth, loops);
-        case 2: return "(if " + expression(1) + " (then\n" + statements(depth - 1, loops) + "))";
-        default: return loop(depth, loops);
+        case 0:
+          return "(if " + expression(2) + " (then\n" + statements(depth - 1, loops) + ") (else\n" +
+                 statements(depth - 1, loops) + "))";
+        case 1:
+          return block(depth, loops);
+        case 2:
+          return "(if " + expression(1) + " (then\n" + statements(depth - 1, loops) + "))";
+        default:
+          return loop(depth, loops);
       }
     }
     switch (below(16)) {
-      case 0: case 1: case 2: return "(i32.store " + address(1) + " " + expression(2) + ")";
-      case 3: return "(i32.store8 " + address(1) + " " + expression(2) + ")";
-      case 4: return branch();
-      case 5: return branch();
-      case 6: return call();
-      case 7: return bulk();
-      case 8: return one_in(12) ? "(if " + expression(1) + " (then (unreachable)))" : "(global.set $g " + expression(2) + ")";
-      case 9: return one_in(6) ? "(if " + expression(2) + " (then (return " + expression(1) + ")))" : set(expression(3));
-      default: return set(expression(3));
+      case 0:
+      case 1:
+      case 2:
+        return "(i32.store " + address(1) + " " + expression(2) + ")";
+      case 3:
+        return "(i32.store8 " + address(1) + " " + expression(2) + ")";
+      case 4:
+        return branch();
+      case 5:
+        return branch();
+      case 6:
+        return call();
+      case 7:
+        return bulk();
+      case 8:
+        return one_in(12) ? "(if " + expression(1) + " (then (unreachable)))" : "(global.set $g " + expression(2) + ")";
+      case 9:
+        return one_in(6) ? "(if " + expression(2) + " (then (return " + expression(1) + ")))" : set(expression(3));
+      default:
+        return set(expression(3));
     }
   }
 
@@ -132,13 +168,15 @@ class ProgramGenerator {
   std::string loop(int depth, int loops) {
     const std::string label = "$l" + text(next_label_++);
     const std::string counter = "$c" + text(counters_++);
-    const std::string again = "(i32.gt_s (local.tee " + counter + " (i32.sub (local.get " + counter + ") (i32.const 1))) (i32.const 0))";
+    const std::string again =
+        "(i32.gt_s (local.tee " + counter + " (i32.sub (local.get " + counter + ") (i32.const 1))) (i32.const 0))";
     labels_.push_back({label, false, again});
     std::string body = statements(one_in(2) ? 0 : depth - 1, loops + 1);
     labels_.pop_back();
     std::string start = "(local.set " + counter + " (i32.const " + text(1 + below(11)) + "))\n    ";
     if (one_in(4)) {
-      return start + "(local.set " + local() + " (loop " + label + " (result i32)\n" + body + "(br_if " + label + " " + again + ") " + expression(1) + "))";
+      return start + "(local.set " + local() + " (loop " + label + " (result i32)\n" + body + "(br_if " + label + " " +
+             again + ") " + expression(1) + "))";
     }
     return start + "(loop " + label + "\n" + body + "(br_if " + label + " " + again + "))";
   }
@@ -146,7 +184,7 @@ class ProgramGenerator {
   struct Label {
     std::string name;
     bool has_value;
-    std::string again;                           // of a loop: what must hold to go back
+    std::string again;  // of a loop: what must hold to go back
   };
 
   std::string branch() {
@@ -158,8 +196,10 @@ class ProgramGenerator {
       return "(if " + expression(1) + " (then (br " + label.name + " " + expression(1) + ")))";
     }
     switch (below(3)) {
-      case 0: return "(br_if " + label.name + " " + expression(2) + ")";
-      case 1: return "(if " + expression(2) + " (then (br " + label.name + ")))";
+      case 0:
+        return "(br_if " + label.name + " " + expression(2) + ")";
+      case 1:
+        return "(if " + expression(2) + " (then (br " + label.name + ")))";
       default:
         return table_branch(label);
     }
@@ -175,20 +215,30 @@ class ProgramGenerator {
     if (index_ == kFunctions - 1) return "(nop)";
     const int callee = index_ + 1 + static_cast<int>(below(static_cast<std::uint32_t>(kFunctions - 1 - index_)));
     if (one_in(2)) return set("(call $f" + text(callee) + " " + expression(1) + " " + expression(1) + ")");
-    return set("(call_indirect $t (type $binary) " + expression(1) + " " + expression(1) + " (i32.const " + text(callee) + "))");
+    return set("(call_indirect $t (type $binary) " + expression(1) + " " + expression(1) + " (i32.const " +
+               text(callee) + "))");
   }
 
   std::string bulk() {
-    const std::string length = one_in(2) ? "(i32.const " + text(below(40)) + ")" : "(i32.and " + expression(1) + " (i32.const 0x3f))";
+    const std::string length =
+        one_in(2) ? "(i32.const " + text(below(40)) + ")" : "(i32.and " + expression(1) + " (i32.const 0x3f))";
     switch (below(8)) {
-      case 0: return "(memory.fill " + address(1) + " " + expression(1) + " " + length + ")";
-      case 1: return "(memory.copy " + address(1) + " " + address(1) + " " + length + ")";
-      case 2: return "(memory.init $d " + address(1) + " (i32.const 1) (i32.const " + text(below(38)) + "))";
-      case 3: return set("(memory.grow (i32.const " + text(below(3)) + "))");
-      case 4: return set("(table.grow $t (ref.null func) (i32.const " + text(below(9)) + "))");
-      case 5: return "(table.copy $t $t (i32.const 4) (i32.const 1) (i32.const " + text(below(3)) + "))";
-      case 6: return set("(memory.size)");
-      default: return "(table.fill $t (i32.const 4) (ref.null func) (i32.const " + text(below(3)) + "))";
+      case 0:
+        return "(memory.fill " + address(1) + " " + expression(1) + " " + length + ")";
+      case 1:
+        return "(memory.copy " + address(1) + " " + address(1) + " " + length + ")";
+      case 2:
+        return "(memory.init $d " + address(1) + " (i32.const 1) (i32.const " + text(below(38)) + "))";
+      case 3:
+        return set("(memory.grow (i32.const " + text(below(3)) + "))");
+      case 4:
+        return set("(table.grow $t (ref.null func) (i32.const " + text(below(9)) + "))");
+      case 5:
+        return "(table.copy $t $t (i32.const 4) (i32.const 1) (i32.const " + text(below(3)) + "))";
+      case 6:
+        return set("(memory.size)");
+      default:
+        return "(table.fill $t (i32.const 4) (ref.null func) (i32.const " + text(below(3)) + "))";
     }
   }
 

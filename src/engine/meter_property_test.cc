@@ -35,7 +35,8 @@ Variant build(const BareEngine& engine, const base::Bytes& wasm, MeterMode mode,
   return variant;
 }
 
-CallResult run(const BareModule& module, const std::vector<std::int64_t>& arguments, std::int64_t budget, bool show_counter) {
+CallResult run(const BareModule& module, const std::vector<std::int64_t>& arguments, std::int64_t budget,
+               bool show_counter) {
   auto instance = BareInstance::create(module);
   EXPECT_TRUE(instance) << instance.error();
   if (!instance) return {};
@@ -80,7 +81,8 @@ TEST_P(MeterProperty, MeteringChangesNothingAndUnrollingNoTick) {
   ASSERT_TRUE(plain.module && unrolled.module && time.module && time_unrolled.module);
 
   std::mt19937 random(seed);
-  const std::vector<std::int64_t> arguments = {static_cast<std::int32_t>(random() % 100), static_cast<std::int32_t>(random())};
+  const std::vector<std::int64_t> arguments = {static_cast<std::int32_t>(random() % 100),
+                                               static_cast<std::int32_t>(random())};
   const CallResult want = run(*bare, arguments, 0, false);
   expect_same(want, run(*time.module, arguments, 0, false));
   expect_same(want, run(*time_unrolled.module, arguments, 0, false));

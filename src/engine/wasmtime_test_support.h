@@ -71,6 +71,7 @@ class BareEngine {
     wasmtime_config_wasm_relaxed_simd_set(config, false);
     wasmtime_config_wasm_memory64_set(config, false);
     wasmtime_config_wasm_tail_call_set(config, false);
+    wasmtime_config_wasm_wide_arithmetic_set(config, false);
     wasmtime_config_cranelift_nan_canonicalization_set(config, true);
     wasmtime_config_max_wasm_stack_set(config, choice.stack_bytes);
     wasmtime_config_parallel_compilation_set(config, false);

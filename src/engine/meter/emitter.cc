@@ -95,12 +95,11 @@ void Emitter::trap_if_negative(std::uint32_t temporary) {
 }
 
 void Emitter::poll() {
-  constexpr std::uint32_t kSignByte = 7;  // of a little-endian i64
   i32_const(0);
-  op(Op::i32_atomic_load8_u);
-  counter_argument(0, kSignByte);
-  i32_const(0x80);
-  op(Op::i32_ge_u);
+  op(Op::i64_atomic_load);
+  counter_argument(3, 0);
+  i64_const(0);
+  op(Op::i64_lt_s);
   trap_if();
 }
 
