@@ -42,7 +42,7 @@ std::string lower_case(std::string_view text) {
 ResponseReader::Verdict ResponseReader::header_line(std::string_view line) {
   header_bytes_ += line.size();
   const std::string_view content = trimmed(line);
-  if (!content.empty()) ++header_lines_;
+  if (!content.empty() && !line.starts_with("HTTP/")) ++header_lines_;  // a status line is no header
   if (header_bytes_ > kResponseHeaderBytesMax || header_lines_ > kResponseHeaderLinesMax)
     return decide(Verdict::headers_too_large);
   if (in_body_) return Verdict::go_on;  // trailers are counted and dropped
