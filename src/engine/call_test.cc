@@ -11,7 +11,7 @@ class Call : public testing::TestWithParam<Profile> {
   std::shared_ptr<Engine> engine_ = must(Engine::create(small_engine(Stopping::none, GetParam())));
 };
 INSTANTIATE_TEST_SUITE_P(Profiles, Call, testing::Values(Profile::fast, Profile::dense),
-                         [](const auto& info) { return info.param == Profile::fast ? "fast" : "dense"; });
+                         [](const auto& profile) { return profile.param == Profile::fast ? "fast" : "dense"; });
 
 TEST_P(Call, PassesValuesOfEveryTypeBothWays) {
   auto instance = instance_of(program_of(engine_, R"((module

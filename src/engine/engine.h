@@ -1,8 +1,9 @@
 // WebAssembly for every face: compile under a profile, instantiate under limits, call under budgets, stop.
 //
-// Everything above this folder sees only these types; Wasmtime's headers are included by src/engine/wasmtime_*.cc alone.
-// Owner    Engine < Code < Program < Instance: each keeps what stands before it alive through shared ownership.
-// Threads  Engine, Code, Imports, Program: immutable after creation, any thread. Instance: one thread at a time, may move between
+// Everything above this folder sees only these types; Wasmtime's headers are included by src/engine/wasmtime_*.cc
+// alone. Owner    Engine < Code < Program < Instance: each keeps what stands before it alive through shared ownership.
+// Threads  Engine, Code, Imports, Program: immutable after creation, any thread. Instance: one thread at a time, may
+// move between
 //          threads while idle. StopHandle: any thread.
 // Errors   what Fusebox or the module got wrong before guest code ran is an Error; how guest code ended is an Outcome.
 #pragma once
@@ -31,18 +32,29 @@ namespace fusebox::engine {
 // dense: checked accesses and small reservations, for very many sandboxes.
 enum class Profile : std::uint8_t { fast, dense };
 
-// How a guest is stopped. `none` is only for measuring what the others cost.
+// How a guest is stopped. `none` is only for measuring what the others cost: time limits are not kept.
 enum class Stopping : std::uint8_t { time, ticks, epoch, none };
+
+// Who stops a guest whose time is up. timer: a signal to the thread that runs it. watcher: one thread of the engine,
+// for places where signals do not reach computing code (the thread sanitizer).
+enum class StopSource : std::uint8_t { timer, watcher };
+#if defined(FUSEBOX_TSAN)
+inline constexpr StopSource kStopSourceDefault = StopSource::watcher;
+#else
+inline constexpr StopSource kStopSourceDefault = StopSource::timer;
+#endif
 
 struct EngineOptions {
   Profile profile = Profile::fast;
-  Stopping stopping = Stopping::time;                            // ticks = ticks and time
-  std::uint64_t stack_bytes = 512u << 10;                        // guest stack of every instance of this engine
-  std::uint32_t pool_instances = 256;                            // 0 = on demand: for large or very many memories
-  std::uint64_t pool_memory_bytes = 256u << 20;                  // largest linear memory that fits a pool slot
+  Stopping stopping = Stopping::time;  // ticks = ticks and time
+  StopSource stop_source = kStopSourceDefault;
+  std::uint64_t stack_bytes = 512u << 10;  // guest stack of every instance of this engine
+  // Instances beyond the pool, and memories too large for a slot, run on demand: slower to make, otherwise the same.
+  std::uint32_t pool_instances = 256;            // 0 = on demand: for large or very many memories
+  std::uint64_t pool_memory_bytes = 256u << 20;  // largest linear memory that fits a pool slot
   std::uint32_t pool_table_elements = 20'000;
-  bool async = false;                                            // calls run on fibers; blocking host functions suspend
-  bool parallel_compilation = true;                              // off under the thread sanitizer
+  bool async = false;                // calls run on fibers; blocking host functions suspend
+  bool parallel_compilation = true;  // off under the thread sanitizer
 };
 
 class Engine;
@@ -64,7 +76,7 @@ static_assert(sizeof(RawValue) == 16);
 // What a host function sees of the guest that called it. Lives only for that call.
 class HostContext {
  public:
-  void* user() const noexcept { return user_; }                  // what create() of the Instance was given
+  void* user() const noexcept { return user_; }  // what create() of the Instance was given
   Instance& instance() const noexcept { return *instance_; }
   // The guest's linear memory now; good until the guest runs again. Empty when it has none.
   std::span<std::byte> memory() const noexcept;
@@ -88,13 +100,25 @@ class HostContext {
 // Arguments are in values[0..], results go to values[0..]. Returns false after trap() or end(). Must not throw.
 using HostFunction = bool (*)(HostContext& context, void* env, RawValue* values);
 
+// What a blocking host function leaves behind to be waited for. `ready` is asked at every poll and writes results to
+// values[0..] when it answers true; `drop` runs once, when the wait is over in whatever way. Null `ready` = nothing to
+// wait for.
+struct Waiting {
+  bool (*ready)(void* state, RawValue* values) = nullptr;
+  void (*drop)(void* state) = nullptr;
+  void* state = nullptr;
+};
+// For asynchronous calls (async.h): instead of blocking the thread it fills `waiting`, and the guest is suspended.
+using BlockingHostFunction = bool (*)(HostContext& context, void* env, RawValue* values, Waiting& waiting);
+
 // The functions a face offers its guests. Built once per Engine, then frozen by link().
 struct HostImport {
   std::string module;
   std::string field;
   FuncType type;
   HostFunction function = nullptr;
-  void* env = nullptr;                                           // outlives every Program linked with it
+  void* env = nullptr;                      // outlives every Program linked with it
+  BlockingHostFunction blocking = nullptr;  // instead of `function`; the guest can then only be called by AsyncCall
 };
 
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -120,13 +144,14 @@ class Code {
  public:
   // Validates, inspects, meters (by options().stopping) and compiles.
   static base::Result<std::shared_ptr<const Code>> compile(std::shared_ptr<Engine> engine, base::ByteView wasm);
-  // The inverse pair for caches and artifacts. deserialize() runs native code on trust: only for bytes whose MAC was verified.
+  // The inverse pair for caches and artifacts. deserialize() runs native code on trust: only for bytes whose MAC was
+  // verified.
   base::Result<base::Bytes> serialize() const;
   static base::Result<std::shared_ptr<const Code>> deserialize(std::shared_ptr<Engine> engine, base::ByteView bytes);
   ~Code();
 
-  const ModuleInfo& info() const noexcept;                       // of the module the user gave, without the pass's additions
-  const base::Sha256& hash() const noexcept;                     // of the module the user gave
+  const ModuleInfo& info() const noexcept;    // of the module the user gave, without the pass's additions
+  const base::Sha256& hash() const noexcept;  // of the module the user gave
   Engine& engine() const noexcept;
 
   struct Impl;
@@ -142,7 +167,8 @@ class Program {
  public:
   // Every import of the module must be in `imports` with exactly its type; the message names the first that is not.
   // Several entries may share module and field with different types: the one with the module's type is taken.
-  static base::Result<std::shared_ptr<const Program>> link(std::shared_ptr<const Code> code, std::span<const HostImport> imports);
+  static base::Result<std::shared_ptr<const Program>> link(std::shared_ptr<const Code> code,
+                                                           std::span<const HostImport> imports);
   ~Program();
   const Code& code() const noexcept;
 
@@ -155,21 +181,23 @@ class Program {
 };
 
 struct InstanceLimits {
-  std::uint64_t memory_bytes = 64u << 20;                        // over all linear memory; rounded down to pages
-  std::uint64_t table_elements = 10'000;                         // over all tables
+  std::uint64_t memory_bytes = 64u << 20;  // over all linear memory; rounded down to pages
+  std::uint64_t table_elements = 10'000;   // over all tables
 };
 
 // What one call may spend. Zero durations mean no such limit.
 struct CallBudget {
   std::chrono::nanoseconds cpu{0};
   std::chrono::nanoseconds wall{0};
-  std::int64_t ticks = 0;                                        // 0 = no tick limit; counted all the same where the engine counts
+  std::int64_t ticks = 0;  // 0 = no tick limit; counted all the same where the engine counts
 };
 
 // Ends calls from any thread, also after the instance is gone (then without effect).
 class StopHandle {
  public:
-  void cancel() noexcept;                                        // the call in flight ends with stopped(cancelled)
+  // The call in flight ends with stopped(cancelled). Final: when none is in flight, the next one ends so before guest
+  // code runs.
+  void cancel() noexcept;
   struct State;
   explicit StopHandle(std::shared_ptr<State> state) noexcept : state_(std::move(state)) {}
 
@@ -186,7 +214,7 @@ struct Function {
 
 class Instance {
  public:
-  struct Started;                                                // an Instance, or how its start function ended
+  struct Started;  // an Instance, or how its start function ended
   // `user` is what host functions get. The start function runs under `budget` like any other call.
   // Errors: `exhausted` name "MEMORY_LIMIT" when the initial memory is above the limit, before any code ran.
   static base::Result<Started> create(std::shared_ptr<const Program> program, const InstanceLimits& limits, void* user,
@@ -197,17 +225,18 @@ class Instance {
 
   // `not_found` when there is no such exported function. The type stands in code().info().
   base::Result<Function> function(std::string_view export_name);
-  // Arguments in values[0..params), results in values[0..results). After anything but completed or exited(0) the instance is
-  // poisoned: later calls return `failed` at once and no guest code runs again.
+  // Arguments in values[0..params), results in values[0..results). After anything but completed or exited(0) the
+  // instance is poisoned: later calls return `failed` at once and no guest code runs again.
   Outcome call(const Function& function, std::span<RawValue> values, const CallBudget& budget);
-  // The hot path: no usage but ticks, no backtrace unless it did not complete. True when completed; else last_outcome().
+  // The hot path: no usage but ticks, no backtrace unless it did not complete. True when completed; else
+  // last_outcome().
   bool call_fast(const Function& function, RawValue* values, const CallBudget& budget) noexcept;
   Outcome take_outcome();
 
-  std::span<std::byte> memory() noexcept;                        // memory 0; moves with memory.grow
+  std::span<std::byte> memory() noexcept;  // memory 0; moves with memory.grow
   // Host-side growth under the same limit; false when refused.
   bool grow_memory(std::uint64_t pages) noexcept;
-  std::int64_t ticks_spent() const noexcept;                     // by the last call
+  std::int64_t ticks_spent() const noexcept;  // by the last call
   std::uint64_t peak_memory_bytes() const noexcept;
   StopHandle stop_handle() const;
   // Gives back what an idle instance need not hold (the counter's page); the next call works as before.
@@ -222,7 +251,7 @@ class Instance {
 };
 
 struct Instance::Started {
-  std::unique_ptr<Instance> instance;                            // null when the start function did not complete
+  std::unique_ptr<Instance> instance;  // null when the start function did not complete
   Outcome outcome;
 };
 

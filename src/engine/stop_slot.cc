@@ -11,6 +11,7 @@ namespace {
 // be inside a long host function, which sees the flag by itself.
 constexpr std::int64_t kRepeatFirstNs = 4'000;
 constexpr std::int64_t kRepeatLastNs = 1'000'000;
+constexpr std::int64_t kLookInHostNs = 50'000;
 constexpr std::int64_t kLookAgainLeastNs = 1'500;  // arming a timer takes half a microsecond
 
 // Counters start below kTicksMax and no region costs 2^60: nothing but the bias leads below this.
@@ -47,7 +48,7 @@ bool is_cancelled(const CallSlot& slot) noexcept {
 // CPU time.
 std::int64_t guest_cpu_ns(const CallSlot& slot, std::int64_t now_ns, std::int64_t cpu_ns) noexcept {
   std::int64_t spent = cpu_ns - slot.cpu_start_ns - slot.host_ns.load(std::memory_order_relaxed);
-  const std::int64_t since = slot.host_since_ns.load(std::memory_order_relaxed);
+  const std::int64_t since = slot.host_since_ns.load(std::memory_order_acquire);
   if (since != kNever) spent -= (slot.host_since_is_cpu.load(std::memory_order_relaxed) ? cpu_ns : now_ns) - since;
   return spent;
 }
@@ -69,20 +70,25 @@ std::int64_t look_at(CallSlot& slot, std::int64_t now_ns, clockid_t cpu_clock) n
 
   const std::int64_t left = slot.cpu_budget_ns - guest_cpu_ns(slot, now_ns, read_clock(cpu_clock));
   if (left <= 0) return stop_now(slot, Limit::cpu_time, now_ns);
-  slot.cpu_deadline_ns = now_ns + std::max(left, kLookAgainLeastNs);
+  // Inside a host function the guest spends nothing; HostTime looks again when it ends.
+  const bool in_host = slot.host_since_ns.load(std::memory_order_relaxed) != kNever;
+  slot.cpu_deadline_ns = now_ns + std::max(left, in_host ? kLookInHostNs : kLookAgainLeastNs);
   return slot.first_deadline_ns();
 }
 
-std::int64_t look_at_chain(CallSlot* innermost, std::int64_t now_ns, clockid_t cpu_clock) noexcept {
+std::int64_t look_at_chain(CallSlot* innermost, std::int64_t now_ns, clockid_t cpu_clock, LookAt kind) noexcept {
+  const bool watched = kind == LookAt::watched;
   std::int64_t next = kNever;
-  for (CallSlot* slot = innermost; slot != nullptr; slot = slot->outer)
-    next = std::min(next, look_at(*slot, now_ns, cpu_clock));
-  // From the outside in, so that a stop travels all the way; chains are short (kNestedCallsMax).
+  for (CallSlot* slot = innermost; slot != nullptr; slot = slot->outer) {
+    if (slot->watched == watched) next = std::min(next, look_at(*slot, now_ns, cpu_clock));
+  }
+  // Repeated until nothing changes, so that a stop travels from any depth all the way in; chains are short.
   bool changed = false;
   do {
     changed = false;
     for (CallSlot* slot = innermost; slot != nullptr; slot = slot->outer) {
-      if (slot->outer == nullptr || !slot->outer->must_stop() || slot->must_stop()) continue;
+      if (slot->watched != watched || slot->outer == nullptr || !slot->outer->must_stop() || slot->must_stop())
+        continue;
       next = std::min(next, stop_now(*slot, slot->outer->limit(), now_ns));
       changed = true;
     }

@@ -51,6 +51,7 @@ struct CallSlot {
   std::atomic<const std::atomic<bool>*> cancelled{nullptr};  // of the instance's stop handles, if there are any
   std::atomic<std::uint8_t> stop{0};                         // 0 = go on, else 1 + Limit; never taken back
   CallSlot* outer = nullptr;                                 // the call below on the same thread
+  bool watched = false;                                      // by a StopWatcher, and then not by the signal handler
   std::uint32_t depth = 1;
   std::int64_t repeat_ns = 0;  // until the next poke, grows; for the stopping side alone
 
@@ -70,6 +71,8 @@ std::int64_t without_stop_bias(std::int64_t counter) noexcept;
 std::int64_t look_at(CallSlot& slot, std::int64_t now_ns, clockid_t cpu_clock) noexcept;
 
 // Looks at a whole chain, innermost first. A call whose outer call must end has to end as well.
-std::int64_t look_at_chain(CallSlot* innermost, std::int64_t now_ns, clockid_t cpu_clock) noexcept;
+// Only slots of that kind: a counter has one writer besides its guest.
+enum class LookAt : std::uint8_t { timed, watched };
+std::int64_t look_at_chain(CallSlot* innermost, std::int64_t now_ns, clockid_t cpu_clock, LookAt kind) noexcept;
 
 }  // namespace fusebox::engine

@@ -152,7 +152,7 @@ std::int64_t StopThread::cpu_at(std::int64_t start_ns) noexcept {
 void StopThread::look() noexcept {
   const std::int64_t now_ns = monotonic_ns();
   if (armed_for_ns_ <= now_ns) armed_for_ns_ = kNever;  // it has fired
-  const std::int64_t next_ns = look_at_chain(innermost_, now_ns, CLOCK_THREAD_CPUTIME_ID);
+  const std::int64_t next_ns = look_at_chain(innermost_, now_ns, CLOCK_THREAD_CPUTIME_ID, LookAt::timed);
   if (next_ns < armed_for_ns_) {
     armed_for_ns_ = next_ns;
     set_timer();

@@ -45,29 +45,59 @@ bool Instance::Impl::refuse(Outcome why) noexcept {
   return false;
 }
 
-void Instance::Impl::prepare(StopThread& thread, CallSlot& call_slot, const CallBudget& budget,
-                             std::int64_t tick_budget) noexcept {
+std::int64_t Instance::Impl::begin_account(const CallBudget& budget) noexcept {
+  const std::int64_t tick_budget = budget.ticks > 0 ? std::min(budget.ticks, kTicksMax) : kTicksMax;
   if (counter != nullptr) {
     std::atomic_ref<std::int64_t>(*counter).store(counts_ticks ? tick_budget : 0, std::memory_order_relaxed);
-    call_slot.counter = counter;
-  } else if (stopping == Stopping::epoch) {
+  }
+  host_calls = 0;
+  return tick_budget;
+}
+
+void Instance::Impl::end_account(std::int64_t tick_budget) noexcept {
+  ticks = 0;
+  if (!counts_ticks) return;
+  ticks = tick_budget - without_stop_bias(std::atomic_ref<std::int64_t>(*counter).load(std::memory_order_relaxed));
+}
+
+void Instance::Impl::attach(StopThread& thread, CallSlot& call_slot) noexcept {
+  call_slot.counter = counter;
+  call_slot.watched = watcher != nullptr;
+  if (stopping == Stopping::epoch) {
     call_slot.poke = &epoch_poke;
     call_slot.poke_env = wasm_engine;
     wasmtime_context_set_epoch_deadline(context, 1);
-  }
-  if (stopping != Stopping::none && (budget.wall.count() > 0 || budget.cpu.count() > 0)) {
-    const std::int64_t start_ns = monotonic_ns();
-    if (budget.wall.count() > 0) call_slot.wall_deadline_ns = after(start_ns, budget.wall);
-    if (budget.cpu.count() > 0) {
-      call_slot.cpu_budget_ns = budget.cpu.count();
-      call_slot.cpu_deadline_ns = after(start_ns, budget.cpu);
-      call_slot.cpu_start_ns = thread.cpu_at(start_ns);
-    }
   }
   if (stop_state) {
     // Published before the flag is looked at: a cancel sees this thread, or this call sees the cancel.
     if (stop_state->thread.load(std::memory_order_relaxed) != thread.id()) stop_state->thread.store(thread.id());
     call_slot.cancelled.store(&stop_state->cancelled, std::memory_order_relaxed);
+  }
+}
+
+void Instance::Impl::enter(StopThread& thread, CallSlot& call_slot) noexcept {
+  life = Life::calling;
+  slot = &call_slot;
+  thread.enter(call_slot, stopping != Stopping::none && watcher == nullptr);
+  if (watcher != nullptr) [[unlikely]]
+    watcher->enter(call_slot);
+}
+
+void Instance::Impl::leave(StopThread& thread, CallSlot& call_slot) noexcept {
+  if (watcher != nullptr) [[unlikely]]
+    watcher->leave(call_slot);
+  thread.leave(call_slot);
+  slot = nullptr;
+}
+
+void Instance::Impl::set_deadlines(StopThread& thread, CallSlot& call_slot, const CallBudget& budget) const noexcept {
+  if (stopping == Stopping::none || (budget.wall.count() <= 0 && budget.cpu.count() <= 0)) return;
+  const std::int64_t start_ns = monotonic_ns();
+  if (budget.wall.count() > 0) call_slot.wall_deadline_ns = after(start_ns, budget.wall);
+  if (budget.cpu.count() > 0) {
+    call_slot.cpu_budget_ns = budget.cpu.count();
+    call_slot.cpu_deadline_ns = after(start_ns, budget.cpu);
+    call_slot.cpu_start_ns = thread.cpu_at(start_ns);
   }
 }
 
@@ -89,9 +119,8 @@ bool Instance::Impl::run(const CallBudget& budget, Body body, void* env) noexcep
 
   if (thread->innermost() != nullptr && thread->innermost()->depth >= kNestedCallsMax) {
     return refuse(
-        {Trapped{TrapKind::stack_overflow,
-                 "guests call each other through host functions deeper than " + std::to_string(kNestedCallsMax),
-                 {}},
+        {Trapped{
+             TrapKind::stack_overflow, "guests call each other through host functions too deeply for this thread", {}},
          {}});
   }
   struct Moved {
@@ -117,26 +146,23 @@ bool Instance::Impl::run_here(StopThread& thread, const CallBudget& budget, Body
   if (budget.ticks > 0 && stopping != Stopping::ticks) [[unlikely]] {
     return refuse(failed(base::Errc::unsupported, "call: a tick budget needs an engine with stopping = ticks"));
   }
-  const std::int64_t tick_budget = budget.ticks > 0 ? std::min(budget.ticks, kTicksMax) : kTicksMax;
+  if (program->impl().blocks && body == &call_function) [[unlikely]] {
+    return refuse(
+        failed(base::Errc::invalid, "call: the module imports functions that wait; use an asynchronous call"));
+  }
+  const std::int64_t tick_budget = begin_account(budget);
   CallSlot here;
-  prepare(thread, here, budget, tick_budget);
-  host_calls = 0;
-  life = Life::calling;
-  slot = &here;
-  thread.enter(here, stopping != Stopping::none);
-
+  attach(thread, here);
+  set_deadlines(thread, here, budget);
+  enter(thread, here);
   wasmtime_error_t* error = nullptr;
   wasm_trap_t* trap = nullptr;
   const bool cancelled = stop_state && stop_state->cancelled.load();
   if (!cancelled) [[likely]]
     error = body(*this, env, &trap);
-
-  thread.leave(here);
-  slot = nullptr;
+  leave(thread, here);
   host_ns = here.host_ns.load(std::memory_order_relaxed);
-  ticks = 0;
-  if (counts_ticks)
-    ticks = tick_budget - without_stop_bias(std::atomic_ref<std::int64_t>(*counter).load(std::memory_order_relaxed));
+  end_account(tick_budget);
   if (error == nullptr && trap == nullptr && !cancelled) [[likely]] {
     life = Life::idle;
     return true;
@@ -146,14 +172,14 @@ bool Instance::Impl::run_here(StopThread& thread, const CallBudget& budget, Body
     outcome = {Stopped{Limit::cancelled, {}}, {}};
     return false;
   }
-  return finish_badly(here, ticks, error, trap);
+  return finish_badly(here, error, trap);
 }
 
-__attribute__((noinline)) bool Instance::Impl::finish_badly(const CallSlot& call_slot, std::int64_t ticks_taken,
-                                                            wasmtime_error_t* error, wasm_trap_t* trap) noexcept {
+__attribute__((noinline)) bool Instance::Impl::finish_badly(const CallSlot& call_slot, wasmtime_error_t* error,
+                                                            wasm_trap_t* trap) noexcept {
   const GuestEnd end{ErrorPtr(error), TrapPtr(trap)};
   Ended ended = read_end(code(), call_slot, end, std::exchange(pending, std::nullopt));
-  if (counts_ticks) ticks = ticks_taken - ended.refund_ticks;
+  if (counts_ticks) ticks -= ended.refund_ticks;
   outcome = std::move(ended.outcome);
   const auto* exited = std::get_if<Exited>(&outcome.how);
   life = exited != nullptr && exited->code == 0 ? Life::idle : Life::over;

@@ -203,6 +203,8 @@ base::Result<std::shared_ptr<Engine>> Engine::create(const EngineOptions& option
     set_pool(config.get(), options);
     impl->pooled = make(std::move(config));
   }
+  if (options.stop_source == StopSource::watcher && options.stopping != Stopping::none)
+    impl->watcher = StopWatcher::create();
   return std::make_shared<Engine>(std::move(impl));
 }
 

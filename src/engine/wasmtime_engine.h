@@ -6,6 +6,7 @@
 #include <string>
 
 #include "engine/engine.h"
+#include "engine/stop_watcher.h"
 #include "engine/wasmtime_handle.h"
 
 namespace fusebox::engine {
@@ -16,7 +17,8 @@ enum class Placement : std::uint8_t { pooled, on_demand };
 struct Engine::Impl {
   EngineOptions options;
   std::string code_identity;
-  WasmEnginePtr pooled;  // null without a pool
+  std::shared_ptr<StopWatcher> watcher;  // null when timers stop guests
+  WasmEnginePtr pooled;                  // null without a pool
   std::atomic<std::uint32_t> pool_in_use{0};
 
   // Made when first needed: a process that only runs cached code never validates, and most never outgrow the pool.

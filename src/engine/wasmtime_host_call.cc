@@ -16,9 +16,16 @@ wasm_trap_t* unwind() {
   return wasmtime_trap_new("host", 4);
 }
 
+// Time is up, or somebody cancelled and the one who stops guests has not come by yet.
+bool must_end(const Instance::Impl& self) noexcept {
+  if (self.slot->must_stop()) return true;
+  return self.stop_state && self.stop_state->cancelled.load(std::memory_order_acquire);
+}
+
 __attribute__((noinline)) wasm_trap_t* end_call(Instance::Impl& self, const BoundImport& import, bool completed) {
-  const bool cancelled = self.slot != nullptr && self.slot->must_stop();
-  if (!self.pending && cancelled) self.pending = Outcome{Stopped{self.slot->limit(), {}}, {}};
+  if (!self.pending && !self.slot->must_stop() && must_end(self))
+    self.pending = Outcome{Stopped{Limit::cancelled, {}}, {}};
+  if (!self.pending && self.slot->must_stop()) self.pending = Outcome{Stopped{self.slot->limit(), {}}, {}};
   if (!self.pending && !completed)
     self.pending = host_error("host function " + import.name + " failed without a reason");
   return unwind();
@@ -46,11 +53,11 @@ wasm_trap_t* host_call_trampoline(void* env, wasmtime_caller_t* caller, wasmtime
   ++self.host_calls;
   // Contract edge.md 2.2: the stop flag is looked at before a host function starts and before control returns to the
   // guest.
-  if (self.slot->must_stop()) [[unlikely]]
+  if (must_end(self)) [[unlikely]]
     return end_call(self, import, true);
   HostContext context(self.user, self.owner);
   const bool completed = call_guarded(import, context, reinterpret_cast<RawValue*>(values));
-  if (completed && !self.slot->must_stop()) [[likely]]
+  if (completed && !must_end(self)) [[likely]]
     return nullptr;
   return end_call(self, import, completed);
 }

@@ -103,6 +103,8 @@ void tighten_limits(Instance::Impl& self) {
 }
 
 wasmtime_error_t* instantiate(Instance::Impl& self, void* env, wasm_trap_t** trap) noexcept {
+  if (self.program->impl().blocks)
+    return instantiate_on_fiber(self, static_cast<const wasmtime_instance_pre_t*>(env), trap);
   return wasmtime_instance_pre_instantiate(static_cast<const wasmtime_instance_pre_t*>(env), self.context,
                                            &self.instance, trap);
 }
@@ -156,6 +158,7 @@ base::Result<Instance::Started> Instance::create(std::shared_ptr<const Program> 
   self.limits = limits;
   self.user = user;
   self.stopping = engine.options.stopping;
+  self.watcher = engine.watcher.get();
   self.stack_need_bytes = engine.options.stack_bytes + kHostStackBytes;
   self.in_pool = code.fits_pool && pages_reachable(code, limits) <= engine.options.pool_memory_bytes / kWasmPageBytes &&
                  engine.take_place();
@@ -227,6 +230,7 @@ std::uint64_t Instance::peak_memory_bytes() const noexcept {
 StopHandle Instance::stop_handle() const {
   if (!impl_->stop_state) {
     impl_->stop_state = std::make_shared<StopHandle::State>();
+    impl_->stop_state->watcher = impl_->engine().watcher;
     if (CallSlot* slot = impl_->slot) {  // asked for by a host function
       impl_->stop_state->thread.store(StopThread::current()->id());
       slot->cancelled.store(&impl_->stop_state->cancelled, std::memory_order_release);
@@ -237,7 +241,10 @@ StopHandle Instance::stop_handle() const {
 
 void StopHandle::cancel() noexcept {
   state_->cancelled.store(true);
-  StopThread::wake(state_->thread.load());
+  if (state_->watcher)
+    state_->watcher->wake();
+  else
+    StopThread::wake(state_->thread.load());
 }
 
 void Instance::trim() noexcept {

@@ -13,7 +13,8 @@ namespace fusebox::engine {
 // What stop handles and the instance share; handles may outlive it.
 struct StopHandle::State {
   std::atomic<bool> cancelled{false};
-  std::atomic<pid_t> thread{0};  // the last one that called the guest
+  std::shared_ptr<StopWatcher> watcher;  // null when timers stop guests; then `thread` is woken
+  std::atomic<pid_t> thread{0};          // the last one that called the guest
 };
 
 struct Instance::Impl {
@@ -30,6 +31,7 @@ struct Instance::Impl {
   std::uint64_t host_calls = 0;  // of the last call
   std::int64_t host_ns = 0;      // CPU time of host functions in the last call
   wasm_engine_t* wasm_engine = nullptr;
+  StopWatcher* watcher = nullptr;  // null when timers stop guests
   Life life = Life::idle;
   bool counts_ticks = false;
   Stopping stopping = Stopping::none;
@@ -56,11 +58,23 @@ struct Instance::Impl {
   using Body = wasmtime_error_t* (*)(Impl & self, void* env, wasm_trap_t** trap) noexcept;
   bool run(const CallBudget& budget, Body body, void* env) noexcept;
 
+  // The steps of one call, for run() and for asynchronous calls, which enter and leave many times.
+  std::int64_t begin_account(const CallBudget& budget) noexcept;  // returns the tick budget
+  void end_account(std::int64_t tick_budget) noexcept;
+  void attach(StopThread& thread, CallSlot& call_slot) noexcept;
+  void enter(StopThread& thread, CallSlot& call_slot) noexcept;
+  void leave(StopThread& thread, CallSlot& call_slot) noexcept;
+  // Sets `outcome`, `ticks` and `life`; takes ownership of both. Always false.
+  bool finish_badly(const CallSlot& call_slot, wasmtime_error_t* error, wasm_trap_t* trap) noexcept;
+
  private:
   bool run_here(StopThread& thread, const CallBudget& budget, Body body, void* env) noexcept;
   bool refuse(Outcome why) noexcept;
-  void prepare(StopThread& thread, CallSlot& slot, const CallBudget& budget, std::int64_t ticks) noexcept;
-  bool finish_badly(const CallSlot& slot, std::int64_t ticks, wasmtime_error_t* error, wasm_trap_t* trap) noexcept;
+  void set_deadlines(StopThread& thread, CallSlot& call_slot, const CallBudget& budget) const noexcept;
 };
+
+// Instantiates a module whose imports may wait.
+wasmtime_error_t* instantiate_on_fiber(Instance::Impl& self, const wasmtime_instance_pre_t* pre,
+                                       wasm_trap_t** trap) noexcept;
 
 }  // namespace fusebox::engine

@@ -90,7 +90,8 @@ base::Result<std::shared_ptr<const Program>> Program::link(std::shared_ptr<const
         FB_CHECK(link_error(import, "references cannot be passed to host functions"));
       }
       impl->imports.push_back(*found);
-      impl->bound.push_back({found->function, found->env, full_name(import)});
+      impl->bound.push_back({found->function, found->env, found->blocking, found->type, full_name(import)});
+      impl->blocks = impl->blocks || found->blocking != nullptr;
     } else if (known->type != found->type) {
       FB_CHECK(link_error(
           import, "is imported with two types, " + known->type.text() + " and " + found->type.text() + "; use one"));
@@ -111,10 +112,16 @@ base::Result<Program::Impl::Linked> Program::Impl::link_for(Placement placement)
     const FuncTypePtr type = functype(import.type);
     // Wasmtime hands the pointer back unchanged; `bound` does not move once the Program exists.
     void* env = const_cast<BoundImport*>(&bound[i]);
-    FB_CHECK(check(base::Errc::bug, "cannot define " + bound[i].name,
-                   wasmtime_linker_define_func_unchecked(linked.linker.get(), import.module.data(),
-                                                         import.module.size(), import.field.data(), import.field.size(),
-                                                         type.get(), &host_call_trampoline, env, nullptr)));
+    const char* module_name = import.module.data();
+    const char* field = import.field.data();
+    wasmtime_error_t* error =
+        import.blocking != nullptr
+            ? wasmtime_linker_define_async_func(linked.linker.get(), module_name, import.module.size(), field,
+                                                import.field.size(), type.get(), &blocking_trampoline, env, nullptr)
+            : wasmtime_linker_define_func_unchecked(linked.linker.get(), module_name, import.module.size(), field,
+                                                    import.field.size(), type.get(), &host_call_trampoline, env,
+                                                    nullptr);
+    FB_CHECK(check(base::Errc::bug, "cannot define " + bound[i].name, error));
   }
   wasmtime_instance_pre_t* raw = nullptr;
   FB_CHECK(check(base::Errc::invalid, "cannot link the module",

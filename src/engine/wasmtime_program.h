@@ -14,6 +14,8 @@ namespace fusebox::engine {
 struct BoundImport {
   HostFunction function = nullptr;
   void* env = nullptr;
+  BlockingHostFunction blocking = nullptr;
+  FuncType type;
   std::string name;  // "module.field", for messages
 };
 
@@ -21,6 +23,8 @@ struct Program::Impl {
   std::shared_ptr<const Code> code;
   std::vector<HostImport> imports;  // those the module asks for, each name once
   std::vector<BoundImport> bound;   // parallel to `imports`
+
+  bool blocks = false;  // some import may wait
 
   base::Result<const wasmtime_instance_pre_t*> pre(Placement placement) const;
 
@@ -38,5 +42,9 @@ struct Program::Impl {
 // Called by compiled code for every import; knows the import by `env` and the instance by the store.
 wasm_trap_t* host_call_trampoline(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* values,
                                   std::size_t count) noexcept;
+
+void blocking_trampoline(void* env, wasmtime_caller_t* caller, const wasmtime_val_t* args, std::size_t args_count,
+                         wasmtime_val_t* results, std::size_t results_count, wasm_trap_t** trap,
+                         wasmtime_async_continuation_t* continuation) noexcept;
 
 }  // namespace fusebox::engine
