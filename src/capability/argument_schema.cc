@@ -67,7 +67,7 @@ class SchemaReader {
     if (node == nullptr) return;
     if (!node->is_object()) return reader.problem(*node, "properties must be an object");
     for (std::size_t i = 0; i < node->keys().size(); ++i) {
-      rule.properties.emplace_back(node->keys()[i], read(node->elements()[i], depth + 1));
+      rule.properties.emplace_back(node->keys()[i], std::make_unique<Rule>(read(node->elements()[i], depth + 1)));
     }
     std::sort(rule.properties.begin(), rule.properties.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
@@ -204,7 +204,7 @@ class Checker {
           std::lower_bound(rule.properties.begin(), rule.properties.end(), key,
                            [](const auto& property, const std::string& name) { return property.first < name; });
       if (found != rule.properties.end() && found->first == key) {
-        check(found->second, member);
+        check(*found->second, member);
       } else if (rule.additional) {
         check(*rule.additional, member);
       } else if (!rule.additional_allowed) {

@@ -22,8 +22,8 @@ using ExactNumber = long double;
 static_assert(std::numeric_limits<ExactNumber>::digits >= 64);
 
 struct ArgumentSchema::Rule {
-  std::uint8_t kinds = 0;  // bit for each SchemaKind; 0 = any
-  std::vector<std::pair<std::string, Rule>> properties;
+  std::uint8_t kinds = 0;                                                 // bit for each SchemaKind; 0 = any
+  std::vector<std::pair<std::string, std::unique_ptr<Rule>>> properties;  // sorted by name
   std::vector<std::string> required;
   bool additional_allowed = true;
   std::unique_ptr<Rule> additional;
