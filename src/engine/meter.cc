@@ -223,7 +223,7 @@ class Rewriter {
     const std::size_t checks = map_.checks.size();
     const std::size_t refunds = map_.refunds.size();
     const std::size_t origins = map_.origins.size();
-    metering::write_function(out_, plan_, module_, wasm_, body_, unroll, map_);
+    metering::write_function(out_, plan_, wasm_, body_, unroll, map_);
     if (writer_.offset() - begin <= kFunctionBytesMax) return true;
     writer_.truncate(begin);
     map_.checks.resize(checks);

@@ -598,7 +598,7 @@ TEST(MeterMapFormat, SurvivesAndRefusesWhatItDidNotWrite) {
                              {});
   ASSERT_TRUE(metered);
   const MeterMap& map = metered->map;
-  EXPECT_EQ(map.refunds.size(), 3u);
+  EXPECT_EQ(map.refunds.size(), 7u);
   const base::Bytes bytes = map.encode();
   const auto decoded = MeterMap::decode(bytes);
   ASSERT_TRUE(decoded) << decoded.error().message;

@@ -12,7 +12,9 @@ using wasm::Shape;
 
 // An unrolled loop's code, in instructions: its copies together stay below this.
 constexpr std::uint64_t kUnrolledInstructionsMax = 160;
-constexpr std::uint32_t kUnrollMax = 4;
+// More copies gained nothing (docs/adr/0002-metering.md); looking at the counter is cheaper than storing it.
+constexpr std::uint32_t kUnrollTicksMax = 8;
+constexpr std::uint32_t kUnrollTimeMax = 4;
 
 // How the labels of one copy of a loop's body change. A branch at depth `d` inside the body to label `k` means: `k < d`
 // inside, `k == d` the next iteration, `k > d` out of the loop.
@@ -24,10 +26,9 @@ struct Copy {
 
 class FunctionWriter {
  public:
-  FunctionWriter(Emitter& out, const Plan& plan, const wasm::Module& module, base::ByteView wasm, const Body& body)
+  FunctionWriter(Emitter& out, const Plan& plan, base::ByteView wasm, const Body& body)
       : out_(out),
         plan_(plan),
-        module_(module),
         wasm_(wasm),
         body_(body),
         ticks_local_(body.locals),
@@ -201,7 +202,8 @@ class FunctionWriter {
     if (!loop.innermost || loop.calls || loop.has_params || !loop.repeats || loop.cost == 0) return 1;
     if (plan_.ticks() && loop.exit_needs_values) return 1;
     const std::uint64_t size = loop.last - loop.first;
-    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(kUnrolledInstructionsMax / size, 1, kUnrollMax));
+    return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(kUnrolledInstructionsMax / size, 1,
+                                                                plan_.ticks() ? kUnrollTicksMax : kUnrollTimeMax));
   }
 
   // block $exit                    of the loop's type
@@ -326,7 +328,6 @@ class FunctionWriter {
 
   Emitter& out_;
   const Plan& plan_;
-  const wasm::Module& module_;
   base::ByteView wasm_;
   const Body& body_;
   MeterMap* map_ = nullptr;
@@ -340,10 +341,10 @@ class FunctionWriter {
 
 }  // namespace
 
-void write_function(Emitter& out, const Plan& plan, const wasm::Module& module, base::ByteView wasm, const Body& body,
-                    bool may_unroll, MeterMap& map) {
+void write_function(Emitter& out, const Plan& plan, base::ByteView wasm, const Body& body, bool may_unroll,
+                    MeterMap& map) {
   const std::uint64_t opened = out.out().open_size();
-  FunctionWriter(out, plan, module, wasm, body).write(may_unroll, map);
+  FunctionWriter(out, plan, wasm, body).write(may_unroll, map);
   out.out().close_size(opened);
 }
 

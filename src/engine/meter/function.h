@@ -8,7 +8,7 @@
 namespace fusebox::engine::metering {
 
 // Writes the code entry: size, locals, body.
-void write_function(Emitter& out, const Plan& plan, const wasm::Module& module, base::ByteView wasm, const Body& body,
-                    bool may_unroll, MeterMap& map);
+void write_function(Emitter& out, const Plan& plan, base::ByteView wasm, const Body& body, bool may_unroll,
+                    MeterMap& map);
 
 }  // namespace fusebox::engine::metering
