@@ -1,8 +1,8 @@
 // Every host function with arguments an attacker chose: pointers, lengths, levels and the memory they point into.
 //
-// One guest forwards calls: its input is a list of records {u8 function, 4 x u32}, after 4 KiB that are put at address 0 as the
-// memory the pointers may name. Whatever the bytes, the host neither crashes nor reads or writes outside the guest's memory (the
-// address sanitizer watches), and each execution ends in one of the ways the contract has.
+// One guest forwards calls: its input is a list of records {u8 function, 4 x u32}, after 4 KiB that are put at address
+// 0 as the memory the pointers may name. Whatever the bytes, the host neither crashes nor reads or writes outside the
+// guest's memory (the address sanitizer watches), and each execution ends in one of the ways the contract has.
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -17,8 +17,8 @@ namespace {
 
 using namespace fusebox;
 
-// The record loop. The host places the input behind the guest's only page; what is at addresses below it comes from the input's
-// first 4096 bytes.
+// The record loop. The host places the input behind the guest's only page; what is at addresses below it comes from the
+// input's first 4096 bytes.
 constexpr std::string_view kForwarder = R"((module
   (import "femto" "log" (func $f0 (param i32 i32) (result i32)))
   (import "env" "femto_log" (func $f1 (param i32 i32 i32) (result i32)))

@@ -75,7 +75,7 @@ FEMTO_RUN {
   }
   if (femto_is(mode, "trap")) {
     volatile int zero = 0;
-    return report("trap", 1 / zero);
+    return report("trap", (int)input_length / zero);
   }
   return "{\"error\":\"the input names no mode; guest/examples/hostile.c lists them\"}";
 }
