@@ -53,7 +53,10 @@ struct EngineOptions {
   std::uint32_t pool_instances = 256;            // 0 = on demand: for large or very many memories
   std::uint64_t pool_memory_bytes = 256u << 20;  // largest linear memory that fits a pool slot
   std::uint32_t pool_table_elements = 20'000;
-  bool async = false;                // calls run on fibers; blocking host functions suspend
+  bool async = false;  // calls run on fibers; blocking host functions suspend
+  // NaN results with the same bits on every processor, for replay across architectures. Floating point code then takes
+  // 2.6 to 5.6 times as long (docs/adr/0004-engine-settings.md).
+  bool canonical_nans = false;
   bool parallel_compilation = true;  // off under the thread sanitizer
 };
 

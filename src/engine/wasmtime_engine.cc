@@ -22,7 +22,9 @@ constexpr std::uint64_t kFastReservationBytes = std::uint64_t{4}
 constexpr std::uint64_t kFastGuardBytes = 32u << 20;    // offsets up to here need no check either
 constexpr bool kParallelCompilation = true;
 #endif
-constexpr std::size_t kResidentBytes = 64u << 10;  // cleared by writing, not by giving pages back: cheaper up to here
+// Cleared by writing, not by giving pages back. Measured p50 of instantiate, call, teardown at 0, 4, 16 and 64
+// KiB: 8.9, 3.5, 4.4 and 6.1 us: only the page of the counter, and the first of the guest, are sure to be used again.
+constexpr std::size_t kResidentBytes = 4u << 10;
 constexpr std::size_t kTableResidentBytes = 4u << 10;
 
 using PoolConfigPtr =
@@ -136,7 +138,8 @@ std::string identity_of(const EngineOptions& options) {
   text += ":" + std::to_string(layout.reservation_bytes) + ":" + std::to_string(layout.guard_bytes);
   constexpr std::string_view kModes[] = {"time", "ticks", "epoch", "none"};
   text += ";stop=" + std::string(kModes[static_cast<std::size_t>(options.stopping)]);
-  text += ";meter=" + std::to_string(kMeterVersion) + ";nan=canonical;features=1.2";
+  text += ";meter=" + std::to_string(kMeterVersion) + (options.canonical_nans ? ";nan=canonical" : ";nan=native") +
+          ";features=1.2";
   return text;
 }
 
