@@ -21,6 +21,10 @@ if(FUSEBOX_MOLD)
 endif()
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror=return-type -Werror=unused-result)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # Both are false alarms of gcc 12 on std::string operator+ and on moved std::variant.
+  add_compile_options(-Wno-restrict -Wno-maybe-uninitialized)
+endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release" OR CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   add_compile_options(-fstack-protector-strong)
   add_link_options(-Wl,-z,relro,-z,now)

@@ -2,7 +2,7 @@
 
 #include "base/files.h"
 #include "cli/wat.h"
-#include "engine/code_artifact.h"
+#include "engine/code_bundle.h"
 
 namespace fusebox::cli {
 namespace {
@@ -39,7 +39,7 @@ base::Result<Artifact> read_artifact_file(const std::string& path) {
   Artifact artifact;
   artifact.path = path;
   FB_TRY(artifact.sides, sides_of(path));
-  if (engine::looks_like_artifact(base::as_bytes(bytes))) {
+  if (engine::has_bundle_magic(base::as_bytes(bytes))) {
     artifact.compiled = true;
     artifact.file = copy_of(bytes);
     return artifact;

@@ -21,8 +21,8 @@ struct Artifact {
   std::string path;  // as given; "-" reads standard input
   base::Bytes wasm;  // always the binary form
   bool from_text = false;
-  bool compiled = false;        // `file` is an ahead-of-time artifact
-  base::Bytes file;             // the artifact's own bytes when compiled
+  bool compiled = false;        // `file` is a bundle and `wasm` is empty
+  base::Bytes file;             // the bundle's own bytes
   capability::SideFiles sides;  // beside the module, where they exist
 };
 

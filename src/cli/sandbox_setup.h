@@ -1,15 +1,15 @@
-// What `run`, `compile` and `module` share: the code cache, the module store, and sandboxes over them.
+// What `run`, `compile` and `module` share: the code cache, where things of this user lie, and sandboxes over them.
 //
 // Threads  one thread.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 
-#include "base/clock.h"
-#include "base/random.h"
 #include "base/result.h"
 #include "cli/artifact.h"
+#include "engine/code_cache.h"
 #include "fusebox/sandbox.h"
 
 namespace CLI {
@@ -25,11 +25,15 @@ struct SetupOptions {
 };
 void add_setup_options(CLI::App& verb, SetupOptions& options);
 
+std::filesystem::path secret_path();  // the secret compiled code is sealed with
+std::filesystem::path store_path();   // the module store
+
 class SandboxSetup {
  public:
   // A cache folder that cannot be used is no error: code is then compiled each time.
-  static base::Result<SandboxSetup> create(const SetupOptions& options);
+  explicit SandboxSetup(const SetupOptions& options);
   base::Result<capability::Sandbox> sandbox_for(const policy::Policy& policy);
+  // Of a bundle, the native code is offered to the sandbox; code from elsewhere is refused.
   base::Result<capability::Module> module_of(capability::Sandbox& sandbox, const Artifact& artifact);
 
  private:

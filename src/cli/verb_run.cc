@@ -110,18 +110,16 @@ int run(const RunOptions& options, const Streams& streams) {
   if (options.verbose) say_policy(streams.err, options, *policy);
   auto artifact = read_artifact_file(options.artifact);
   if (!artifact) return refuse(streams, options.json, artifact.error());
-  auto setup = SandboxSetup::create(options.setup);
-  if (!setup) return refuse(streams, options.json, setup.error());
-
+  SandboxSetup setup(options.setup);
   RunningSandbox running;
   const InterruptGuard guard([&running] { running.cancel_all(); });
-  auto sandbox = setup->sandbox_for(*policy);
+  auto sandbox = setup.sandbox_for(*policy);
   if (!sandbox) return refuse(streams, options.json, sandbox.error());
   const RunningSandbox::Published published(running, *sandbox);
   if (policy->log.enabled) {
     sandbox->set_log_sink([&streams](const capability::LogRecord& record) { print_guest_log(streams.err, record); });
   }
-  const auto report = run_in(*sandbox, options, *artifact, *setup);
+  const auto report = run_in(*sandbox, options, *artifact, setup);
   if (!report) return refuse(streams, options.json, report.error());
   print_result(streams, options, *report);
   return guard.interrupted() && !report->ok() ? kExitInterrupted : exit_status(*report);

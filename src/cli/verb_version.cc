@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "cli/verb.h"
 #include "cli/version.h"
+#include "engine/meter.h"
 #include "engine/version.h"
 
 namespace fusebox::cli {
