@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Installs to a temporary prefix, builds docs/examples/embed against it by CMake and by pkg-config, and runs both.
+set -euo pipefail
+build=$1 source=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cmake --install "$build" --prefix "$work/prefix" >/dev/null
+
+for file in bin/fusebox include/fusebox/sandbox.h include/fusebox/sandbox_c.h share/fusebox/guest/femto.h \
+            share/man/man1/fusebox.1 share/bash-completion/completions/fusebox; do
+  [ -e "$work/prefix/$file" ] || { echo "test_install: $file was not installed" >&2; exit 1; }
+done
+"$work/prefix/bin/fusebox" version
+
+check() {  # PROGRAM HOW
+  local said
+  said=$("$1" "$build/guests/hello.wasm")
+  echo "$2: $said"
+  case $said in *'"hello, world"'*) ;; *) echo "test_install: the $2 embedder answered: $said" >&2; exit 1;; esac
+}
+
+cmake -S "$source/docs/examples/embed" -B "$work/cmake" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake --build "$work/cmake" >/dev/null
+check "$work/cmake/embed" CMake
+
+libdir=$(dirname "$(dirname "$(find "$work/prefix" -name fusebox.pc)")")
+export PKG_CONFIG_PATH="$libdir/pkgconfig"
+# shellcheck disable=SC2046
+g++ -std=c++23 -O1 "$source/docs/examples/embed/main.cc" -o "$work/by-pkg-config" $(pkg-config --cflags --libs fusebox)
+check "$work/by-pkg-config" pkg-config
+
+# The C API from plain C99.
+cat > "$work/c.c" <<'C'
+#include <fusebox/sandbox_c.h>
+int main(void) { return 0; }
+C
+gcc -std=c99 -Wall -Werror -pedantic -c "$work/c.c" -o "$work/c.o" $(pkg-config --cflags fusebox)
+echo "1 passed, 0 failed"
