@@ -59,6 +59,7 @@ using policy::Policy;
 
 class AuditLog;
 class EngineSet;
+class ModuleStore;
 struct Manifest;
 
 // UUID version 7, unique across processes and restarts (contract 13).
@@ -201,11 +202,14 @@ struct SandboxOptions {
   std::shared_ptr<EngineSet> engines;             // null: its own. Share one between many sandboxes
   std::shared_ptr<AuditLog> audit;                // null: made from policy.audit
   std::shared_ptr<engine::CodeCache> code_cache;  // null: compiled code lives as long as its Module
-  const base::Clock* clock = nullptr;             // null: the machine's; must outlive the sandbox
-  base::Random* random = nullptr;                 // null: the machine's; must outlive the sandbox
-  http::Resolver* resolver = nullptr;             // null: the machine's name resolution; must outlive the sandbox
-  http::Client* http_client = nullptr;            // null: its own; must outlive the sandbox
-  bool dense = false;                             // small reservations, for very many sandboxes at once
+  // Where compiled code is kept between processes when `code_cache` is null; "" = nowhere. Made when missing, for this
+  // user only.
+  std::filesystem::path cache_dir;
+  const base::Clock* clock = nullptr;   // null: the machine's; must outlive the sandbox
+  base::Random* random = nullptr;       // null: the machine's; must outlive the sandbox
+  http::Resolver* resolver = nullptr;   // null: the machine's name resolution; must outlive the sandbox
+  http::Client* http_client = nullptr;  // null: its own; must outlive the sandbox
+  bool dense = false;                   // small reservations, for very many sandboxes at once
 };
 
 class Sandbox {
@@ -232,6 +236,8 @@ class Sandbox {
   // Like Module::from_bytes, but under this sandbox's policy: its size limit, and modules the metering pass cannot take
   // when the policy says `metering: preferred`.
   Result<Module> load(std::span<const std::byte> wasm, SideFiles sides = {});
+  // A module of a store by hash, "id" or "id@version". It cannot be removed from the store while the Module lives.
+  Result<Module> load(ModuleStore& store, std::string_view ref);
   // Everything that does not need an execution: imports, integrity, compilation. execute() does it when nobody did
   // before.
   Result<void> prepare(const Module& module);

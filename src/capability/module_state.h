@@ -13,6 +13,7 @@
 #include "capability/engine_set.h"
 #include "capability/gate.h"
 #include "capability/manifest.h"
+#include "capability/module_store.h"
 #include "capability/run_protocol.h"
 #include "engine/inspect.h"
 #include "fusebox/sandbox.h"
@@ -28,6 +29,8 @@ struct Module::State {
   SideFiles sides;
   std::optional<Manifest> manifest;
   Grants permitted = Grants::all();  // what the manifest allows at most
+
+  ModulePin pin;  // of a module from a store, set before anybody else sees the state
 
   // The program made ready for this engine, if there is one.
   std::shared_ptr<const Prepared> find(const engine::Engine* engine) const;

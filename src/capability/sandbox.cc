@@ -89,6 +89,15 @@ Result<void> Sandbox::Impl::set_up() {
                                             (policy.isolation == policy::Isolation::process ? "process" : "vm") +
                                             "\" is not available in this build; \"thread\" is");
   }
+  if (cache == nullptr && !options.cache_dir.empty()) {
+    const auto on_event = [this](const engine::CacheEvent& event) {
+      if (event.kind != engine::CacheEvent::Kind::rejected) return;
+      record(AuditType::cache_rejected, {}, "store", {}, "deleted",
+             "{\"module_sha256\":\"" + event.module_hash.hex() + "\"}");
+    };
+    cache = engine::CodeCache::open(options.cache_dir, options.cache_dir / "secret", engine::kCodeCacheBytesDefault,
+                                    on_event);
+  }
   if (policy.http.enabled) {
     if (options.resolver == nullptr) own_resolver = std::make_unique<http::SystemResolver>(clock);
     if (options.http_client == nullptr) own_client = std::make_unique<http::Client>();
@@ -152,6 +161,13 @@ void Sandbox::set_log_sink(LogSink sink) {
 
 Result<Module> Sandbox::load(std::span<const std::byte> wasm, SideFiles sides) {
   return impl_->load(wasm, std::move(sides));
+}
+
+Result<Module> Sandbox::load(ModuleStore& store, std::string_view ref) {
+  FB_TRY(StoredModule stored, store.load(ref));
+  FB_TRY(Module module, impl_->load(stored.wasm, {std::move(stored.signature_json), std::move(stored.manifest_json)}));
+  module.state()->pin = std::move(stored.pin);
+  return module;
 }
 
 Result<void> Sandbox::prepare(const Module& module) {

@@ -1,8 +1,11 @@
 // What an execution leaves in the audit log: contract capability.md sections 9 and 13.
 #include <algorithm>
+#include <filesystem>
+#include <fstream>
 
 #include "base/json.h"
 #include "capability/audit_verify.h"
+#include "capability/module_store.h"
 #include "capability/signature.h"
 #include "support/sandbox_fixture.h"
 
@@ -147,6 +150,53 @@ TEST_F(Audit, SignedModulesRunAndOthersDoNot) {
   EXPECT_EQ(code(must(sign_module(key, {base::sha256(wasm), {}})).json()), "");
   EXPECT_EQ(code({}), "INTEGRITY") << "the signature belongs to the module it came with";
   EXPECT_EQ(code("{}"), "INTEGRITY");
+}
+
+TEST_F(Audit, CompiledCodeIsKeptAndTouchedFilesAreRejected) {
+  const auto folder = must(base::TempDir::create());
+  const auto with_cache = [&] {
+    SandboxOptions made = options();
+    made.cache_dir = folder.path() / "code";
+    return must(Sandbox::create({}, made));
+  };
+  const base::Bytes wasm = test::wat(kEcho);
+  {
+    Sandbox first = with_cache();
+    EXPECT_EQ(run(first, must(first.load(wasm)), "[1]").code, "");
+  }
+  std::size_t entries = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder.path())) {
+    if (!entry.is_regular_file() || entry.file_size() < 1000) continue;
+    ++entries;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(900);
+    file.put('\x5a');
+  }
+  EXPECT_EQ(entries, 1u);
+  Sandbox second = with_cache();
+  EXPECT_EQ(run(second, must(second.load(wasm)), "[1]").code, "");
+  EXPECT_THAT(audit(second, "cache_rejected"), SizeIs(1));
+  Sandbox third = with_cache();
+  EXPECT_EQ(run(third, must(third.load(wasm)), "[1]").code, "");
+  EXPECT_THAT(audit(third, "cache_rejected"), SizeIs(0));
+}
+
+TEST_F(Audit, AStoredModuleCannotBeRemovedWhileItIsHeld) {
+  const auto folder = must(base::TempDir::create());
+  Sandbox one = sandbox();
+  const base::RealClock clock;
+  StoreOptions store_options;
+  store_options.root = folder.path();
+  store_options.validate = [](base::ByteView) -> base::Result<void> { return {}; };
+  ModuleStore store(store_options, clock, one.audit().get());
+  const Sha256 hash = must(store.put(test::wat(kEcho)));
+  {
+    const Module module = must(one.load(store, hash.hex()));
+    EXPECT_EQ(run(one, module, "[1]").result, "[1]");
+    EXPECT_EQ(store.remove(hash.hex()).error().name, "IN_USE");
+  }
+  must_ok(store.remove(hash.hex()));
+  EXPECT_EQ(one.load(store, hash.hex()).error().code, base::Errc::not_found);
 }
 
 }  // namespace
