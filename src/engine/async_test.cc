@@ -150,6 +150,14 @@ TEST_F(Async, CancelEndsAWaitingGuest) {
   EXPECT_EQ(call->take_outcome().message(), "stopped: cancelled");
 }
 
+TEST_F(Async, CancelBeforeTheFirstPollEndsAGuestThatOnlyComputes) {
+  auto instance = instance_of(program(&at_once));
+  auto call = start(*instance, "run_and_spin");
+  instance->stop_handle().cancel();
+  EXPECT_TRUE(call->poll());
+  EXPECT_EQ(call->take_outcome().message(), "stopped: cancelled");
+}
+
 TEST_F(Async, AnAbandonedCallUnwindsTheGuest) {
   auto instance = instance_of(program(&pass));
   auto call = start(*instance, "run");

@@ -128,6 +128,20 @@ TEST_F(Link, HostFunctionsEndTheCallTheWayTheySay) {
   }
 }
 
+TEST_F(Link, AnEndAskedForAndNotTakenIsForgotten) {
+  const HostFunction ask = [](HostContext& c, void*, RawValue* v) {
+    if (v[0].i32 == 0) c.end(Exited{9});
+    return v[0].i32 == 0;
+  };
+  const std::vector<HostImport> imports = {{"env", "ask", {{I}, {}}, ask, nullptr}};
+  auto instance = instance_of(program_of(engine_, R"((module (import "env" "ask" (func $ask (param i32)))
+    (func (export "run") (param i32) local.get 0 call $ask)))",
+                                         imports));
+  EXPECT_TRUE(call(*instance, "run", {i32(0)}).outcome.completed());
+  EXPECT_EQ(call(*instance, "run", {i32(1)}).outcome.message(),
+            "trapped: host function failed: host function env.ask failed without a reason");
+}
+
 TEST_F(Link, ExitWithZeroLeavesTheInstanceUsable) {
   const std::vector<HostImport> imports = {{"env",
                                             "exit",

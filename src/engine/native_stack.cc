@@ -14,6 +14,10 @@
 #endif
 #if defined(__SANITIZE_THREAD__)
 #include <sanitizer/tsan_interface.h>
+// The sanitizer keeps a stack of its own, by function entry and exit: functions that switch it must not take part.
+#define FUSEBOX_SWITCHES_STACKS __attribute__((noinline, no_sanitize("thread")))
+#else
+#define FUSEBOX_SWITCHES_STACKS
 #endif
 
 namespace fusebox::engine {
@@ -81,7 +85,7 @@ struct Switch {
 #endif
 };
 
-void run_body(Switch& s) noexcept {
+FUSEBOX_SWITCHES_STACKS void run_body(Switch& s) noexcept {
 #if defined(__SANITIZE_ADDRESS__)
   __sanitizer_finish_switch_fiber(nullptr, &s.caller_bottom, &s.caller_bytes);
 #endif
@@ -95,12 +99,12 @@ void run_body(Switch& s) noexcept {
 }
 
 // makecontext passes ints: a pointer travels as two halves.
-void entry(unsigned high, unsigned low) noexcept {
+FUSEBOX_SWITCHES_STACKS void entry(unsigned high, unsigned low) noexcept {
   auto* s = reinterpret_cast<Switch*>((static_cast<std::uintptr_t>(high) << 32) | low);
   run_body(*s);
 }
 
-void switch_to(Switch& s) noexcept {
+FUSEBOX_SWITCHES_STACKS void switch_to(Switch& s) noexcept {
 #if defined(__SANITIZE_THREAD__)
   s.caller_fiber = __tsan_get_current_fiber();
   void* fiber = __tsan_create_fiber(0);

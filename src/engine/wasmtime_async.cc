@@ -70,11 +70,12 @@ struct Suspended {
     *trap = wasmtime_trap_new("host", 4);
     return true;
   }
-  // Whether the guest can go on, or must end.
+  // Whether the guest can go on, or must end. Waiting spends no CPU time.
   bool look() {
-    CallSlot& slot = *self.slot;
-    look_at(slot, monotonic_ns(), CLOCK_THREAD_CPUTIME_ID);
+    const CallSlot& slot = *self.slot;
     if (slot.must_stop()) return end({Stopped{slot.limit(), {}}, {}});
+    if (self.is_cancelled()) return end({Stopped{Limit::cancelled, {}}, {}});
+    if (monotonic_ns() >= slot.wall_deadline_ns) return end({Stopped{Limit::wall_time, {}}, {}});
     return waiting.ready(waiting.state, values.data()) && finish();
   }
 };
@@ -203,6 +204,7 @@ bool AsyncCall::poll() {
   slot.cpu_budget_ns = call.cpu_left_ns;
   if (call.cpu_left_ns != kNever) slot.cpu_deadline_ns = start_ns + call.cpu_left_ns;
   self.enter(**thread, slot);
+  if (self.is_cancelled() && !slot.watched) (*thread)->arm_for(start_ns);  // cancelled while no thread ran it
   const bool ended = wasmtime_call_future_poll(call.future.get());
   self.leave(**thread, slot);
   if (call.cpu_left_ns != kNever) {

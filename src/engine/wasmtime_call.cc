@@ -51,6 +51,7 @@ std::int64_t Instance::Impl::begin_account(const CallBudget& budget) noexcept {
     std::atomic_ref<std::int64_t>(*counter).store(counts_ticks ? tick_budget : 0, std::memory_order_relaxed);
   }
   host_calls = 0;
+  pending.reset();  // of a host function that asked for an end and then did not return false
   return tick_budget;
 }
 
@@ -157,7 +158,7 @@ bool Instance::Impl::run_here(StopThread& thread, const CallBudget& budget, Body
   enter(thread, here);
   wasmtime_error_t* error = nullptr;
   wasm_trap_t* trap = nullptr;
-  const bool cancelled = stop_state && stop_state->cancelled.load();
+  const bool cancelled = is_cancelled();
   if (!cancelled) [[likely]]
     error = body(*this, env, &trap);
   leave(thread, here);

@@ -18,8 +18,7 @@ wasm_trap_t* unwind() {
 
 // Time is up, or somebody cancelled and the one who stops guests has not come by yet.
 bool must_end(const Instance::Impl& self) noexcept {
-  if (self.slot->must_stop()) return true;
-  return self.stop_state && self.stop_state->cancelled.load(std::memory_order_acquire);
+  return self.slot->must_stop() || self.is_cancelled();
 }
 
 __attribute__((noinline)) wasm_trap_t* end_call(Instance::Impl& self, const BoundImport& import, bool completed) {
@@ -84,8 +83,7 @@ std::chrono::nanoseconds HostContext::wall_left() const noexcept {
 
 bool HostContext::stop_requested() const noexcept {
   const Instance::Impl& self = instance_->impl();
-  if (self.stop_state && self.stop_state->cancelled.load(std::memory_order_acquire)) return true;
-  return self.slot != nullptr && self.slot->must_stop();
+  return self.is_cancelled() || (self.slot != nullptr && self.slot->must_stop());
 }
 
 }  // namespace fusebox::engine

@@ -53,6 +53,8 @@ struct Instance::Impl {
   const Code::Impl& code() const noexcept { return program->code().impl(); }
   Engine::Impl& engine() const noexcept { return program->code().engine().impl(); }
 
+  bool is_cancelled() const noexcept { return stop_state && stop_state->cancelled.load(); }
+
   // Runs `body(env, error, trap)` as one call of the guest: under `budget`, on a stack that is large enough.
   // True when it completed, else `outcome` says how it ended.
   using Body = wasmtime_error_t* (*)(Impl & self, void* env, wasm_trap_t** trap) noexcept;
