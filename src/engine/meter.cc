@@ -54,7 +54,7 @@ class Rewriter {
   Rewriter(base::ByteView wasm, const wasm::Module& module, const MeterOptions& options)
       : wasm_(wasm), module_(module), out_(wasm, writer_, map_, meter_memory(module)) {
     plan_.mode = options.mode;
-    plan_.unroll = options.unroll;
+    if (options.unroll) growth_left_ = wasm.size() + kSmallModuleBytes;
     plan_.meter_memory = meter_memory(module);
     plan_.helpers_begin = static_cast<std::uint32_t>(module.function_types.size());
     for (const Section& section : module.sections) {
@@ -75,7 +75,7 @@ class Rewriter {
   }
 
  private:
-  static constexpr std::uint64_t kSmallModuleBytes = 4096;
+  static constexpr std::uint64_t kSmallModuleBytes = 64 * 1024;
   static constexpr int kAfterAll = 100;
 
   static std::uint32_t meter_memory(const wasm::Module& module) {
@@ -210,20 +210,20 @@ class Rewriter {
     Reader bytes = in.sub(size);
     metering::read_body(bytes, module_, module_.info.types[module_.function_types[index]], body_);
     if (!bytes.ok()) return std::unexpected(bytes.error());
-    if (write(plan_.unroll)) return {};
-    if (plan_.unroll && write(false)) return {};
+    std::uint64_t no_growth = 0;
+    if (write(growth_left_) || write(no_growth)) return {};
     return base::fail(Errc::exhausted, "function " + std::to_string(index) + " of " + std::to_string(size) +
                                            " bytes would be larger than " + std::to_string(kFunctionBytesMax) +
                                            " bytes when metered");
   }
 
   // False when the function came out larger than an engine takes; then nothing of it is left.
-  bool write(bool unroll) {
+  bool write(std::uint64_t& growth_left) {
     const std::uint64_t begin = writer_.offset();
     const std::size_t checks = map_.checks.size();
     const std::size_t refunds = map_.refunds.size();
     const std::size_t origins = map_.origins.size();
-    metering::write_function(out_, plan_, wasm_, body_, unroll, map_);
+    metering::write_function(out_, plan_, wasm_, body_, growth_left, map_);
     if (writer_.offset() - begin <= kFunctionBytesMax) return true;
     writer_.truncate(begin);
     map_.checks.resize(checks);
@@ -240,6 +240,8 @@ class Rewriter {
   Emitter out_;
   Body body_;
   int written_rank_ = 0;
+  std::uint64_t growth_left_ =
+      0;  // bytes that copies of loops may still add: a module of nothing but loops does not explode
 };
 
 }  // namespace

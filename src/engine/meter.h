@@ -78,6 +78,6 @@ struct Metered {
 base::Result<Metered> meter(base::ByteView wasm, const MeterOptions& options);
 
 // Changes whenever the same input may give other bytes; part of the compilation cache's key.
-inline constexpr std::uint32_t kMeterVersion = 2;
+inline constexpr std::uint32_t kMeterVersion = 3;
 
 }  // namespace fusebox::engine

@@ -577,17 +577,21 @@ TEST(MeterModule, LongStraightCodeLooksForAStopInBetween) {
   EXPECT_EQ(g.map.checks.size(), 1u + 4u);
 }
 
-TEST(MeterModule, AFunctionThatWouldGrowTooLargeIsNotUnrolled) {
-  // 55,000 small loops: 7 bytes each, over 100 when unrolled.
+TEST(MeterModule, AModuleOfNothingButLoopsGrowsWithinItsBound) {
+  // Unrolled, all of them would be over 20 MiB, and the function larger than an engine takes.
   std::string body;
   for (int i = 0; i < 70'000; ++i) body += "(loop (br_if 0 (local.get 0)))";
   const auto wasm = assemble("(module (func (export \"f\") (param i32)" + body + "))");
   ASSERT_TRUE(wasm);
   const auto metered = meter(*wasm, {});
   ASSERT_TRUE(metered) << metered.error().message;
-  EXPECT_TRUE(metered->map.refunds.empty());
   const auto info = inspect(metered->wasm);
   EXPECT_LE(info->largest_function_bytes, kFunctionBytesMax);
+  EXPECT_FALSE(metered->map.refunds.empty());
+  const auto plain = meter(*wasm, {MeterMode::ticks, false});
+  ASSERT_TRUE(plain);
+  EXPECT_TRUE(plain->map.refunds.empty());
+  EXPECT_LE(metered->wasm.size(), plain->wasm.size() + 2 * (wasm->size() + 64 * 1024));
 }
 
 // ---- the map

@@ -15,6 +15,7 @@ constexpr std::uint64_t kUnrolledInstructionsMax = 160;
 // More copies gained nothing (docs/adr/0002-metering.md); looking at the counter is cheaper than storing it.
 constexpr std::uint32_t kUnrollTicksMax = 8;
 constexpr std::uint32_t kUnrollTimeMax = 4;
+constexpr std::uint64_t kCopyBytes = 32;  // of a copy besides the body: its block, a refund at its end and at an exit
 
 // How the labels of one copy of a loop's body change. A branch at depth `d` inside the body to label `k` means: `k < d`
 // inside, `k == d` the next iteration, `k > d` out of the loop.
@@ -35,7 +36,7 @@ class FunctionWriter {
         amount_local_(body.locals + 1),
         result_local_(body.locals + 2) {}
 
-  void write(bool may_unroll, MeterMap& map) {
+  void write(std::uint64_t& growth_left, MeterMap& map) {
     map_ = &map;
     locals();
     entry_check();
@@ -46,7 +47,7 @@ class FunctionWriter {
         plain(i);
         continue;
       }
-      const std::uint32_t copies = may_unroll ? copies_of(body_.loops[loop]) : 1;
+      const std::uint32_t copies = copies_within(body_.loops[loop], growth_left);
       if (copies > 1) {
         unrolled(body_.loops[loop], copies);
         i = body_.loops[loop].last;
@@ -198,6 +199,15 @@ class FunctionWriter {
   }
 
   // ---- unrolled loops
+  std::uint32_t copies_within(const Loop& loop, std::uint64_t& growth_left) const {
+    const std::uint32_t copies = copies_of(loop);
+    const std::uint64_t bytes = body_.code[loop.last].offset - body_.code[loop.first].offset + kCopyBytes;
+    const std::uint64_t growth = bytes * (copies - 1);
+    if (growth > growth_left) return 1;
+    growth_left -= growth;
+    return copies;
+  }
+
   std::uint32_t copies_of(const Loop& loop) const {
     if (!loop.innermost || loop.calls || loop.has_params || !loop.repeats || loop.cost == 0) return 1;
     if (plan_.ticks() && loop.exit_needs_values) return 1;
@@ -341,10 +351,10 @@ class FunctionWriter {
 
 }  // namespace
 
-void write_function(Emitter& out, const Plan& plan, base::ByteView wasm, const Body& body, bool may_unroll,
+void write_function(Emitter& out, const Plan& plan, base::ByteView wasm, const Body& body, std::uint64_t& growth_left,
                     MeterMap& map) {
   const std::uint64_t opened = out.out().open_size();
-  FunctionWriter(out, plan, wasm, body).write(may_unroll, map);
+  FunctionWriter(out, plan, wasm, body).write(growth_left, map);
   out.out().close_size(opened);
 }
 

@@ -7,8 +7,9 @@
 
 namespace fusebox::engine::metering {
 
-// Writes the code entry: size, locals, body.
-void write_function(Emitter& out, const Plan& plan, base::ByteView wasm, const Body& body, bool may_unroll,
+// Writes the code entry: size, locals, body. Copies of loops take their bytes off `growth_left`; where that is short, a
+// loop is not unrolled.
+void write_function(Emitter& out, const Plan& plan, base::ByteView wasm, const Body& body, std::uint64_t& growth_left,
                     MeterMap& map);
 
 }  // namespace fusebox::engine::metering

@@ -35,7 +35,6 @@ struct Helper {
 
 struct Plan {
   MeterMode mode = MeterMode::ticks;
-  bool unroll = true;
   std::uint32_t meter_memory = 0;
   std::uint32_t helpers_begin = 0;  // function index of the first helper
   std::uint32_t helper_type = 0;    // type index of (i32, i32, i32) -> ()
