@@ -21,7 +21,8 @@ bool HostCall::run(engine::HostContext& context, const HostFunctionRow& row, con
                    engine::RawValue* values) {
   Execution& execution = *static_cast<Execution*>(context.user());
   const base::Clock& clock = *execution.setup().clock;
-  const bool slow = waits(row.capability);
+  // A refusal waits for nothing and need not pay for two readings of the processor clock.
+  const bool slow = waits(row.capability) && execution.setup().grants.has(row.capability);
   const base::Nanos start = slow ? clock.thread_cpu() : clock.monotonic();
   bool goes_on = false;
   {
