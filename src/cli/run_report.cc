@@ -118,8 +118,7 @@ std::string usage_text(const engine::Usage& usage) {
 
 std::string report_text(const std::string& artifact, const capability::Report& report) {
   if (report.ok()) return {};
-  std::string text =
-      artifact + ": " + std::string(report.outcome.kind()) + ", " + report.code + ": " + report.message + '\n';
+  std::string text = artifact + ": " + report.code + ": " + report.message + '\n';
   if (const auto* frames = backtrace_of(report.outcome)) {
     for (std::size_t i = 0; i < frames->size() && i < kFramesShownMax; ++i) text += frame_text((*frames)[i]);
     if (frames->size() > kFramesShownMax)

@@ -50,12 +50,17 @@ std::string type_text(const engine::Export& item) {
   return item.kind == ExternKind::function ? item.function.text() : std::string();
 }
 
+// Two blanks before what follows a name, nothing when nothing does.
+std::string after_name(const std::string& text) {
+  return text.empty() ? text : "  " + text;
+}
+
 void print_text(std::ostream& out, const Artifact& artifact, const ModuleInfo& info) {
   out << artifact.path << ": " << base::format_count(info.size_bytes) << " bytes, sha256 "
       << base::sha256(artifact.wasm).hex() << '\n';
   out << "  functions " << info.functions_defined << " defined, largest "
       << base::format_count(info.largest_function_bytes) << " bytes; code " << base::format_count(info.code_bytes)
-      << " bytes, data " << base::format_count(info.data_bytes) << " bytes in " << info.data_segments << " segments\n";
+      << " bytes, data " << base::format_count(info.data_bytes) << " bytes in segments: " << info.data_segments << "\n";
   for (const auto& memory : info.memories) out << "  memory    " << pages_text(memory) << '\n';
   for (const auto& table : info.tables) out << "  table     " << table_text(table) << '\n';
   if (info.start_function) out << "  start     function " << *info.start_function << " runs at instantiation\n";
@@ -64,7 +69,7 @@ void print_text(std::ostream& out, const Artifact& artifact, const ModuleInfo& i
         << type_text(import) << '\n';
   }
   for (const auto& item : info.exports)
-    out << "  export    " << to_string(item.kind) << ' ' << item.name << "  " << type_text(item) << '\n';
+    out << "  export    " << to_string(item.kind) << ' ' << item.name << after_name(type_text(item)) << '\n';
   for (const auto& section : info.custom_sections) {
     out << "  custom    " << section.name << "  " << base::format_count(section.size_bytes) << " bytes\n";
   }
