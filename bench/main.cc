@@ -26,7 +26,7 @@ std::vector<Line> all_lines(const HeavyOptions& heavy) {
   const auto with_options = [&heavy](Rows (*measure)(const Conditions&, const HeavyOptions&)) {
     return [measure, &heavy](const Conditions& conditions) { return measure(conditions, heavy); };
   };
-  lines.push_back({"recompile", measure_recompilation});
+  lines.push_back({"execute.recompile", measure_recompilation});
   lines.push_back({"layout", measure_layouts});
   lines.push_back({"compute", with_options(measure_compute)});
   lines.push_back({"density", with_options(measure_density)});

@@ -23,8 +23,9 @@ class BareTimer {
   BareTimer(const BareTimer&) = delete;
   BareTimer& operator=(const BareTimer&) = delete;
 
-  // Spins until the signal of a timer set to `delay` arrives; how late that was, by `clock`.
-  base::Nanos lateness(const base::Clock& clock, std::chrono::nanoseconds delay);
+  // Spins until the signal of a timer set to `delay` arrives; how late that was, by `clock`. `unavailable` when it does
+  // not come at all.
+  base::Result<base::Nanos> lateness(const base::Clock& clock, std::chrono::nanoseconds delay);
 
  private:
   explicit BareTimer(int signal_number) noexcept : signal_(signal_number) {}

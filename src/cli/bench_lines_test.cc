@@ -20,7 +20,7 @@ TEST(BenchLines, EveryQuickLineGivesFigures) {
   const Report report = measure(quick_lines(), {&watch, 2}, "", progress);
   EXPECT_TRUE(report.problems.empty()) << report.problems.front();
   EXPECT_GE(report.rows.size(), quick_lines().size());
-  for (const Row &row : report.rows) {
+  for (const Row& row : report.rows) {
     SCOPED_TRACE(row.name);
     EXPECT_FALSE(row.line.empty());
     EXPECT_FALSE(row.unit.empty());
@@ -36,14 +36,8 @@ TEST(BenchLines, OnlyNamesWhatIsMeasured) {
   const base::RealClock clock;
   const Stopwatch watch(clock);
   const Line lines[] = {
-      {"call.one",
-       [](const Conditions &) -> Rows {
-         return std::vector{row_of("call.one", "one", "ns", Samples())};
-       }},
-      {"stop.two",
-       [](const Conditions &) -> Rows {
-         return base::fail(base::Errc::unavailable, "no timer");
-       }},
+      {"call.one", [](const Conditions&) -> Rows { return std::vector{row_of("call.one", "one", "ns", Samples())}; }},
+      {"stop.two", [](const Conditions&) -> Rows { return base::fail(base::Errc::unavailable, "no timer"); }},
   };
   std::ostringstream progress;
   EXPECT_EQ(measure(lines, {&watch, 1}, "call", progress).rows.size(), 1u);
@@ -53,5 +47,5 @@ TEST(BenchLines, OnlyNamesWhatIsMeasured) {
   EXPECT_EQ(stop.problems, std::vector<std::string>{"stop.two: no timer"});
 }
 
-} // namespace
-} // namespace fusebox::cli::bench
+}  // namespace
+}  // namespace fusebox::cli::bench

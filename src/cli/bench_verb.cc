@@ -19,6 +19,12 @@ struct BenchOptions {
   std::string only;
 };
 
+std::string line_names() {
+  std::string names;
+  for (const bench::Line& line : bench::quick_lines()) names += (names.empty() ? " " : ", ") + std::string(line.name);
+  return names;
+}
+
 int run(const BenchOptions& options, const Streams& streams) {
   const base::RealClock clock;
   const bench::Stopwatch watch(clock);
@@ -27,8 +33,7 @@ int run(const BenchOptions& options, const Streams& streams) {
   std::ostream& progress = options.quick ? silent : streams.err;
   const bench::Report report = bench::measure(bench::quick_lines(), conditions, options.only, progress);
   if (report.rows.empty() && report.problems.empty()) {
-    return fusebox::cli::report(streams,
-                                "no line's name contains \"" + options.only + "\"; see `fusebox bench --quick`");
+    return fusebox::cli::report(streams, "no line's name contains \"" + options.only + "\"; there are" + line_names());
   }
   streams.out << (options.json ? bench::json_text(report) + '\n' : bench::table_text(report));
   return report.problems.empty() ? kExitOk : kExitDifference;
