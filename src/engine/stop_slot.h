@@ -56,6 +56,11 @@ struct CallSlot {
   std::int64_t repeat_ns = 0;  // until the next poke, grows; for the stopping side alone
 
   bool must_stop() const noexcept { return stop.load(std::memory_order_relaxed) != 0; }
+  void stop_unless_stopped(Limit why) noexcept {
+    std::uint8_t going = 0;
+    stop.compare_exchange_strong(going, static_cast<std::uint8_t>(1 + static_cast<unsigned>(why)),
+                                 std::memory_order_relaxed);
+  }
   Limit limit() const noexcept { return static_cast<Limit>(stop.load(std::memory_order_relaxed) - 1); }
   std::int64_t first_deadline_ns() const noexcept {
     return wall_deadline_ns < cpu_deadline_ns ? wall_deadline_ns : cpu_deadline_ns;

@@ -16,31 +16,22 @@ wasm_trap_t* unwind() {
   return wasmtime_trap_new("host", 4);
 }
 
-// Time is up, or somebody cancelled and the one who stops guests has not come by yet.
-bool must_end(const Instance::Impl& self) noexcept {
-  return self.slot->must_stop() || self.is_cancelled();
-}
-
 __attribute__((noinline)) wasm_trap_t* end_call(Instance::Impl& self, const BoundImport& import, bool completed) {
-  if (!self.pending && !self.slot->must_stop() && must_end(self))
-    self.pending = Outcome{Stopped{Limit::cancelled, {}}, {}};
   if (!self.pending && self.slot->must_stop()) self.pending = Outcome{Stopped{self.slot->limit(), {}}, {}};
   if (!self.pending && !completed)
     self.pending = host_error("host function " + import.name + " failed without a reason");
   return unwind();
 }
 
-// Out of line so that the way a host function usually goes carries no code for exceptions.
-__attribute__((noinline)) bool call_guarded(const BoundImport& import, HostContext& context,
-                                            RawValue* values) noexcept {
+// In a catch block. Out of line, so that the way a host function usually goes carries no code for exceptions.
+__attribute__((noinline, cold)) void note_exception(const BoundImport& import, HostContext& context) noexcept {
   try {
-    return import.function(context, import.env, values);
+    throw;
   } catch (const std::exception& error) {
     context.trap("host function " + import.name + " threw: " + error.what());
   } catch (...) {
     context.trap("host function " + import.name + " threw");
   }
-  return false;
 }
 
 }  // namespace
@@ -52,11 +43,16 @@ wasm_trap_t* host_call_trampoline(void* env, wasmtime_caller_t* caller, wasmtime
   ++self.host_calls;
   // Contract edge.md 2.2: the stop flag is looked at before a host function starts and before control returns to the
   // guest.
-  if (must_end(self)) [[unlikely]]
+  if (self.slot->must_stop()) [[unlikely]]
     return end_call(self, import, true);
   HostContext context(self.user, self.owner);
-  const bool completed = call_guarded(import, context, reinterpret_cast<RawValue*>(values));
-  if (completed && !must_end(self)) [[likely]]
+  bool completed = false;
+  try {
+    completed = import.function(context, import.env, reinterpret_cast<RawValue*>(values));
+  } catch (...) {
+    note_exception(import, context);
+  }
+  if (completed && !self.slot->must_stop()) [[likely]]
     return nullptr;
   return end_call(self, import, completed);
 }
@@ -83,7 +79,10 @@ std::chrono::nanoseconds HostContext::wall_left() const noexcept {
 
 bool HostContext::stop_requested() const noexcept {
   const Instance::Impl& self = instance_->impl();
-  return self.is_cancelled() || (self.slot != nullptr && self.slot->must_stop());
+  if (self.slot == nullptr) return self.is_cancelled();
+  // Who stops guests may not have come by yet. What a host function was told must hold when it returns.
+  if (self.is_cancelled()) self.slot->stop_unless_stopped(Limit::cancelled);
+  return self.slot->must_stop();
 }
 
 }  // namespace fusebox::engine
