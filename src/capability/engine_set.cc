@@ -16,7 +16,6 @@ base::Result<std::shared_ptr<engine::Engine>> EngineSet::get(const EngineKey& ke
     options.pool_instances = key.profile == engine::Profile::fast ? pool_instances_ : 0;
     options.pool_memory_bytes = kPoolMemoryBytesMax;
 #if defined(__SANITIZE_THREAD__)
-    options.parallel_compilation = false;  // the compiler's own synchronisation is invisible to the sanitizer
 #endif
     FB_TRY(engine, engine::Engine::create(options));
   }

@@ -135,8 +135,9 @@ class Run {
   bool start() {
     engine::CallBudget budget;
     if (!next_budget(budget, "start")) return false;
-    auto started = engine::Instance::create(prepared_.program, {limits_.memory_bytes, limits_.table_elements},
-                                            &execution_, budget);
+    auto started =
+        engine::Instance::create(prepared_.program, {limits_.memory_bytes, limits_.table_elements}, &execution_, budget,
+                                 [this](engine::Instance& made) { stop_.attach(made.stop_handle()); });
     if (!started) return fail(started.error());
     instance_ = std::move(started->instance);
     if (instance_ == nullptr) {
@@ -144,7 +145,6 @@ class Run {
       return ended(std::move(started->outcome), "the start function");
     }
     if (prepared_.program->code().info().start_function) budget_.add_ticks(instance_->ticks_spent());
-    stop_.attach(instance_->stop_handle());
     return true;
   }
 

@@ -198,6 +198,28 @@ TEST_F(Limits, AnotherThreadCanCancel) {
   EXPECT_EQ(one.stats().running, 0u);
 }
 
+TEST_F(Limits, AnotherThreadCanCancelTheStartFunction) {
+  Sandbox one = sandbox();
+  const Module spin =
+      must(one.load(test::wat(module_with(R"((func $s (loop $l (br $l))) (start $s) (func (export "run")))"))));
+  Report report;
+  std::thread runner([&] { report = run(one, spin); });
+  while (one.cancel_all() == 0) std::this_thread::yield();
+  runner.join();
+  EXPECT_EQ(report.code, "CANCELLED");
+}
+
+TEST_F(Limits, TicksOfAStartFunctionThatIsStoppedAreReported) {
+  Sandbox one = sandbox();
+  one.set_tick_limit(1000);
+  const Module spin =
+      must(one.load(test::wat(module_with(R"((func $s (loop $l (br $l))) (start $s) (func (export "run")))"))));
+  const Report report = run(one, spin);
+  EXPECT_EQ(report.code, "TICK_LIMIT");
+  EXPECT_GT(report.usage.ticks, 900u);
+  EXPECT_LE(report.usage.ticks, 1000u);
+}
+
 TEST_F(Limits, TheExecutionAfterTheLastAllowedIsBusy) {
   Policy policy;
   policy.limits.concurrent = 1;

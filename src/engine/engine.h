@@ -220,8 +220,11 @@ class Instance {
   struct Started;  // an Instance, or how its start function ended
   // `user` is what host functions get. The start function runs under `budget` like any other call.
   // Errors: `exhausted` name "MEMORY_LIMIT" when the initial memory is above the limit, before any code ran.
+  // `before_start` is given the instance before any guest code runs, so that its stop_handle() can end the start
+  // function.
   static base::Result<Started> create(std::shared_ptr<const Program> program, const InstanceLimits& limits, void* user,
-                                      const CallBudget& budget);
+                                      const CallBudget& budget,
+                                      const std::function<void(Instance&)>& before_start = {});
   ~Instance();
   Instance(Instance&&) noexcept;
   Instance& operator=(Instance&&) noexcept;

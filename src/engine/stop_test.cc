@@ -211,6 +211,18 @@ TEST_P(Stop, CancelEndsASpinningCall) {
   }
 }
 
+TEST_P(Stop, CancelEndsASpinningStartFunction) {
+  const auto program = program_of(engine_, R"((module (func $start loop $again br $again end) (start $start)))");
+  std::thread canceller;
+  const Instance::Started started =
+      must(Instance::create(program, {}, nullptr, {.wall = 60s}, [&canceller](Instance& instance) {
+        canceller = std::thread([handle = instance.stop_handle()]() mutable { handle.cancel(); });
+      }));
+  canceller.join();
+  EXPECT_EQ(started.instance, nullptr);
+  expect_stopped(started.outcome, Limit::cancelled);
+}
+
 TEST_P(Stop, CancelWithoutACallEndsTheNextOne) {
   auto instance = instance_of(program_of(engine_, kSpin));
   instance->stop_handle().cancel();

@@ -141,13 +141,15 @@ Function to_function(const wasmtime_func_t& raw, const FuncType& type) {
 base::Result<Instance::Started> not_started(Instance& instance) {
   Outcome outcome = instance.take_outcome();
   if (auto* failed = std::get_if<Failed>(&outcome.how)) return base::fail(std::move(failed->error));
+  outcome.usage.ticks = static_cast<std::uint64_t>(instance.ticks_spent());
   return Instance::Started{nullptr, std::move(outcome)};
 }
 
 }  // namespace
 
 base::Result<Instance::Started> Instance::create(std::shared_ptr<const Program> program, const InstanceLimits& limits,
-                                                 void* user, const CallBudget& budget) {
+                                                 void* user, const CallBudget& budget,
+                                                 const std::function<void(Instance&)>& before_start) {
   const Code::Impl& code = program->code().impl();
   Engine::Impl& engine = program->code().engine().impl();
   FB_CHECK(check_limits(code, limits));
@@ -171,6 +173,7 @@ base::Result<Instance::Started> Instance::create(std::shared_ptr<const Program> 
   if (!self.run(CallBudget{}, &instantiate, const_cast<wasmtime_instance_pre_t*>(pre))) return not_started(*instance);
   FB_CHECK(find_own_exports(self));
   tighten_limits(self);
+  if (before_start) before_start(*instance);
   if (code.has_start) {
     wasmtime_extern_t item;
     if (!find_export(self, kStartExport, WASMTIME_EXTERN_FUNC, item)) {
