@@ -5,8 +5,9 @@
 //   ticks and time   at every function entry and loop header the region's cost is taken off the counter; the guest traps
 //                    before a region that would make it negative.
 //   time only        the guest only looks whether the counter is negative.
-// Whoever wants the guest to stop makes the counter negative (by adding kStopBias) and repeats that until the call ended,
-// because a store of the guest may overwrite it once.
+// Whoever wants the guest to stop makes the counter negative by adding kStopBias. Every change by the guest is one
+// instruction on x86-64, so that its own thread's signal handler is never overwritten; another thread may be, and looks
+// again until the call ended.
 //
 // Ticks    docs/ticks.md says how to compute them by hand. They depend on module and input alone.
 // Input    only bytes that Wasmtime's validator accepted. The reader is bounded and checks every index all the same.
@@ -78,6 +79,6 @@ struct Metered {
 base::Result<Metered> meter(base::ByteView wasm, const MeterOptions& options);
 
 // Changes whenever the same input may give other bytes; part of the compilation cache's key.
-inline constexpr std::uint32_t kMeterVersion = 3;
+inline constexpr std::uint32_t kMeterVersion = 4;
 
 }  // namespace fusebox::engine

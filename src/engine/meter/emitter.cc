@@ -67,17 +67,26 @@ void Emitter::counter_argument(std::uint8_t align, std::uint32_t offset) {
   out_.u32(offset);
 }
 
-void Emitter::load_counter() {
+void Emitter::look_at_counter() {
   i32_const(0);
-  op(Op::i64_load);
+  op(Op::i64_atomic_load);
   counter_argument(3, 0);
 }
 
-void Emitter::store_counter(std::uint32_t temporary) {
+void Emitter::change_counter(Op by, const Amount& amount) {
   i32_const(0);
-  op(Op::local_get, temporary);
+  i32_const(0);
+  op(Op::i64_load);
+  counter_argument(3, 0);
+  put(amount);
+  op(by);
   op(Op::i64_store);
   counter_argument(3, 0);
+}
+
+void Emitter::put(const Amount& amount) {
+  if (const auto* local = std::get_if<Local>(&amount)) return op(Op::local_get, local->index);
+  i64_const(std::get<std::int64_t>(amount));
 }
 
 void Emitter::trap_if() {
@@ -87,57 +96,43 @@ void Emitter::trap_if() {
   op(Op::end);
 }
 
-void Emitter::trap_if_negative(std::uint32_t temporary) {
-  op(Op::local_tee, temporary);
-  i64_const(0);
+void Emitter::fewer_left_than(const Amount& amount) {
+  look_at_counter();
+  put(amount);
   op(Op::i64_lt_s);
-  trap_if();
 }
 
 void Emitter::poll() {
-  i32_const(0);
-  op(Op::i64_atomic_load);
-  counter_argument(3, 0);
-  i64_const(0);
-  op(Op::i64_lt_s);
+  fewer_left_than(0);
   trap_if();
 }
 
-void Emitter::try_charge(std::int64_t ticks, std::uint32_t temporary) {
-  load_counter();
-  i64_const(ticks);
-  op(Op::i64_sub);
-  op(Op::local_tee, temporary);
-  i64_const(0);
-  op(Op::i64_lt_s);
-}
-
-void Emitter::charge(std::int64_t ticks, std::uint32_t temporary) {
-  try_charge(ticks, temporary);
+void Emitter::charge(const Amount& amount) {
+  fewer_left_than(amount);
   trap_if();
-  store_counter(temporary);
+  take_off(amount);
 }
 
-void Emitter::charge_local(std::uint32_t amount, int shift, std::uint32_t temporary) {
-  load_counter();
-  op(Op::local_get, amount);
+void Emitter::charge_length(std::uint32_t length, int shift, std::uint32_t temporary) {
+  op(Op::local_get, length);
   op(Op::i64_extend_i32_u);
   if (shift != 0) {
     i64_const(shift > 0 ? shift : -shift);
     op(shift > 0 ? Op::i64_shr_u : Op::i64_shl);
   }
-  op(Op::i64_sub);
-  trap_if_negative(temporary);
-  store_counter(temporary);
+  op(Op::local_set, temporary);
+  charge(Local{temporary});
 }
 
-void Emitter::refund(std::int64_t ticks) {
-  i32_const(0);
-  load_counter();
-  i64_const(ticks);
-  op(Op::i64_add);
-  op(Op::i64_store);
-  counter_argument(3, 0);
+void Emitter::take_off(const Amount& amount) {
+  change_counter(Op::i64_sub, amount);
+}
+
+void Emitter::give_back(const Amount& amount) {
+  // Without this look the load is merged with what take_off() stored, and the sum erases a stop that came since.
+  look_at_counter();
+  op(Op::drop);
+  change_counter(Op::i64_add, amount);
 }
 
 }  // namespace fusebox::engine::metering

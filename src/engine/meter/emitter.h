@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <variant>
 
 #include "engine/meter.h"
 #include "engine/wasm/instruction.h"
@@ -34,26 +35,35 @@ class Emitter {
   void i64_const(std::int64_t value);
   void block(wasm::Op code);  // block, loop or if without values
 
-  // Traps when the counter is negative. An atomic load: a plain one is merged with the function's first and never sees
-  // a stop.
+  struct Local {
+    std::uint32_t index;  // of type i64
+  };
+  using Amount = std::variant<std::int64_t, Local>;  // of ticks; never negative
+
+  // Puts an i32: whether fewer ticks are left, as they always are after a stop. An atomic load: a plain one is merged
+  // with an earlier one and never sees a stop; and take_off()'s is not merged with it.
+  void fewer_left_than(const Amount& amount);
+  // Load, change and store with nothing in between: the compiler makes one instruction of it, so that a stop from this
+  // thread's own signal handler comes before or after it and is never lost.
+  void take_off(const Amount& amount);
+  void give_back(const Amount& amount);
+
+  // Traps when the counter is negative.
   void poll();
-  // Takes `ticks` off the counter; traps before that when fewer are left. `temporary` is a local of type i64.
-  void charge(std::int64_t ticks, std::uint32_t temporary);
-  // The same for the value of the i32 local `amount`, shifted right (left when negative) by `shift`.
-  void charge_local(std::uint32_t amount, int shift, std::uint32_t temporary);
-  // counter - ticks is left in `temporary`; the i32 on the stack says whether that is negative. Pair with
-  // store_counter().
-  void try_charge(std::int64_t ticks, std::uint32_t temporary);
-  void store_counter(std::uint32_t temporary);
-  void refund(std::int64_t ticks);
+  // Takes `amount` off the counter; traps before that when fewer are left.
+  void charge(const Amount& amount);
+  // The same for the value of the i32 local `length`, shifted right (left when negative) by `shift`. `temporary` is a
+  // local of type i64.
+  void charge_length(std::uint32_t length, int shift, std::uint32_t temporary);
   // `if unreachable end`, recorded as a check that fails when the i32 on the stack is not zero.
   void trap_if();
 
  private:
   void add_origin(const MeterMap::Origin& origin);
   void counter_argument(std::uint8_t align, std::uint32_t offset);
-  void load_counter();
-  void trap_if_negative(std::uint32_t temporary);
+  void look_at_counter();
+  void change_counter(wasm::Op by, const Amount& amount);
+  void put(const Amount& amount);
 
   base::ByteView wasm_;
   wasm::Writer& out_;

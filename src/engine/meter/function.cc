@@ -15,7 +15,7 @@ constexpr std::uint64_t kUnrolledInstructionsMax = 160;
 // More copies gained nothing (docs/adr/0002-metering.md); looking at the counter is cheaper than storing it.
 constexpr std::uint32_t kUnrollTicksMax = 8;
 constexpr std::uint32_t kUnrollTimeMax = 4;
-constexpr std::uint64_t kCopyBytes = 32;  // of a copy besides the body: its block, a refund at its end and at an exit
+constexpr std::uint64_t kCopyBytes = 48;  // of a copy besides the body: its block, a refund at its end and at an exit
 
 // How the labels of one copy of a loop's body change. A branch at depth `d` inside the body to label `k` means: `k < d`
 // inside, `k == d` the next iteration, `k > d` out of the loop.
@@ -82,22 +82,19 @@ class FunctionWriter {
   void locals() {
     const bool amounts = plan_.ticks() && body_.grows_or_charges;
     out_.insert_at(body_.locals_begin);
-    out_.out().u32(body_.locals_groups + (plan_.ticks() ? 1 : 0) + (amounts ? 1 : 0));
+    out_.out().u32(body_.locals_groups + (amounts ? 2 : 0));
     out_.out().bytes(wasm_.subspan(body_.locals_begin, body_.locals_end - body_.locals_begin));
-    if (plan_.ticks()) {
-      out_.out().u32(1);
-      out_.out().u8(static_cast<std::uint8_t>(ValType::i64));
-    }
-    if (amounts) {
-      out_.out().u32(2);
-      out_.out().u8(static_cast<std::uint8_t>(ValType::i32));
-    }
+    if (!amounts) return;
+    out_.out().u32(1);
+    out_.out().u8(static_cast<std::uint8_t>(ValType::i64));
+    out_.out().u32(2);
+    out_.out().u8(static_cast<std::uint8_t>(ValType::i32));
   }
 
   void entry_check() {
     insert_at(body_.locals_end);
     if (plan_.ticks()) {
-      if (body_.cost != 0) out_.charge(static_cast<std::int64_t>(body_.cost), ticks_local_);
+      if (body_.cost != 0) out_.charge(static_cast<std::int64_t>(body_.cost));
     } else if (body_.calls || body_.cost > kLeafInstructionsMax) {
       out_.poll();
     }
@@ -108,7 +105,7 @@ class FunctionWriter {
     if (loop.cost == 0) return;
     if (plan_.ticks()) {
       insert_at(body_.code[loop.first].offset);
-      out_.charge(static_cast<std::int64_t>(loop.cost), ticks_local_);
+      out_.charge(static_cast<std::int64_t>(loop.cost));
     } else if (loop.repeats) {
       insert_at(body_.code[loop.first].offset);
       out_.poll();
@@ -162,7 +159,7 @@ class FunctionWriter {
       const std::int64_t ticks = *length >> kBytesPerTickLog2;
       if (plan_.ticks() && ticks != 0) {
         insert_at(instruction.offset);
-        out_.charge(ticks, ticks_local_);
+        out_.charge(ticks);
       }
       return take(instruction);
     }
@@ -175,7 +172,7 @@ class FunctionWriter {
     insert_at(instruction.offset);
     if (plan_.ticks()) {
       out_.op(Op::local_tee, amount_local_);
-      out_.charge_local(amount_local_, shift, ticks_local_);
+      out_.charge_length(amount_local_, shift, ticks_local_);
     } else {
       out_.poll();
     }
@@ -193,7 +190,7 @@ class FunctionWriter {
     out_.i32_const(-1);
     out_.op(Op::i32_ne);
     out_.block(Op::if_);
-    out_.charge_local(amount_local_, shift, ticks_local_);
+    out_.charge_length(amount_local_, shift, ticks_local_);
     out_.op(Op::end);
     out_.op(Op::local_get, result_local_);
   }
@@ -241,7 +238,7 @@ class FunctionWriter {
       copy_body(loop, {0, 3, refund});
       insert_at(body_.code[loop.last].offset);
       if (refund != 0) map_->refunds.push_back({begin, out_.offset(), refund});
-      if (refund != 0) out_.refund(refund);
+      if (refund != 0) out_.give_back(refund);
       out_.op(Op::br, 3);
       out_.op(Op::end);
     }
@@ -262,12 +259,12 @@ class FunctionWriter {
   void batch_check(const Loop& loop, std::uint32_t copies) {
     if (!plan_.ticks()) return out_.poll();
     const auto cost = static_cast<std::int64_t>(loop.cost);
-    out_.try_charge(cost * copies, ticks_local_);
+    out_.fewer_left_than(cost * copies);
     out_.block(Op::if_);
-    out_.charge(cost, ticks_local_);
+    out_.charge(cost);
     out_.op(Op::br, 1);
     out_.op(Op::end);
-    out_.store_counter(ticks_local_);
+    out_.take_off(cost * copies);
   }
 
   void copy_body(const Loop& loop, const Copy& copy) {
@@ -310,11 +307,11 @@ class FunctionWriter {
     insert_at(instruction.offset);
     if (instruction.index == depth || copy.refund == 0) return out_.op(instruction.op, label);
     if (instruction.op == Op::br) {
-      out_.refund(copy.refund);
+      out_.give_back(copy.refund);
       return out_.op(Op::br, label);
     }
     out_.block(Op::if_);
-    out_.refund(copy.refund);
+    out_.give_back(copy.refund);
     out_.op(Op::br, label + 1);
     out_.op(Op::end);
   }
@@ -331,7 +328,7 @@ class FunctionWriter {
   void copy_leave(const Instruction& instruction, const Copy& copy) {
     if (instruction.op == Op::return_ && copy.refund != 0) {
       insert_at(instruction.offset);
-      out_.refund(copy.refund);
+      out_.give_back(copy.refund);
     }
     take(instruction);
   }

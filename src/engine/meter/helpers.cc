@@ -18,7 +18,7 @@ class HelperWriter {
 
   void body(bool ticks) {
     if (ticks) {
-      out_.charge_local(kSize, kBytesPerTickLog2, kTemporary);
+      out_.charge_length(kSize, kBytesPerTickLog2, kTemporary);
     } else {
       out_.poll();
     }
