@@ -45,6 +45,12 @@ base::Result<Artifact> read_artifact_file(const std::string& path) {
     return artifact;
   }
   if (looks_like_text(bytes)) {
+    if (path.ends_with(".wasm")) {
+      return base::fail(
+          base::Errc::invalid,
+          path + ": not a binary module: it does not begin with the bytes 00 61 73 6d; text goes into a .wat file",
+          "COMPILE");
+    }
     artifact.from_text = true;
     FB_TRY(artifact.wasm, assemble_text(bytes, path));
     return artifact;

@@ -1,9 +1,11 @@
 #include "cli/command.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "cli/verb.h"
 #include "cli/version.h"
 
@@ -30,6 +32,25 @@ void add_verbs(CLI::App& app, VerbContext& context) {
   add_version(app, context);
 }
 
+// "unknown verb 'exprot'; did you mean 'export'?", or "" when every verb is known.
+std::string unknown_verb(const CLI::App& app, std::span<const char* const> arguments) {
+  const CLI::App* verb = &app;
+  for (const char* const word : arguments.subspan(std::min<std::size_t>(arguments.size(), 1))) {
+    const auto below = verb->get_subcommands([](const CLI::App*) { return true; });
+    if (below.empty() || *word == '-') return {};
+    const auto next = std::ranges::find(below, std::string_view(word), &CLI::App::get_name);
+    if (next != below.end()) {
+      verb = *next;
+      continue;
+    }
+    std::vector<std::string_view> names;
+    for (const CLI::App* candidate : below) names.push_back(candidate->get_name());
+    const std::string near = base::json::nearest(word, names);
+    return "unknown verb '" + std::string(word) + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?");
+  }
+  return {};
+}
+
 }  // namespace
 
 int run_command(std::span<const char* const> arguments, const Streams& streams) {
@@ -43,7 +64,8 @@ int run_command(std::span<const char* const> arguments, const Streams& streams) 
     app.parse(static_cast<int>(arguments.size()), arguments.data());
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error, streams.out, streams.err);  // --help, --version
-    report(streams, error.what());
+    const std::string unknown = unknown_verb(app, arguments);
+    report(streams, unknown.empty() ? error.what() : unknown);
     streams.err << "  see: fusebox"
                 << (app.get_subcommands().empty() ? "" : " " + app.get_subcommands().front()->get_name())
                 << " --help\n";

@@ -72,6 +72,14 @@ base::Result<std::string> document_of(const GrantOptions& options) {
   return out.take();
 }
 
+// A place in the document made of the options means nothing to whoever typed them.
+base::Error options_error(const json::Problems& problems) {
+  std::string message;
+  for (const json::Problem& problem : problems.list())
+    message += (message.empty() ? "options: " : "\n") + problem.message;
+  return {base::Errc::invalid, std::move(message), "POLICY_INVALID", nullptr};
+}
+
 bool names_an_address(const std::string& host) {
   const bool ipv4 = host.find_first_not_of("0123456789.") == std::string::npos;
   return host == "localhost" || ipv4 || host.find(':') != std::string::npos;
@@ -157,7 +165,7 @@ base::Result<policy::Policy> policy_from(const GrantOptions& options) {
   // Options name folders relative to where the command runs, files relative to themselves.
   const std::string here = std::filesystem::current_path().string();
   std::optional<policy::Policy> granted = policy::parse(document, "<options>", here, problems);
-  if (!granted || !problems.empty()) return base::fail(problems.to_error("POLICY_INVALID"));
+  if (!granted || !problems.empty()) return base::fail(options_error(problems));
   for (policy::FileRules* rules : {&granted->fs_read, &granted->fs_write}) {
     for (policy::FileRoot& root : rules->roots) root.host = std::filesystem::absolute(root.host).string();
   }

@@ -1,7 +1,7 @@
 // The policy of `fusebox run`: a file, options, or neither; one Policy comes out.
 //
 // Threads  pure functions but for reading the file.
-// Errors   `invalid`, every problem on its own line; options are reported as "<options>".
+// Errors   `invalid`, every problem on its own line.
 #pragma once
 
 #include <optional>

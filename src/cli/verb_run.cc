@@ -125,17 +125,22 @@ int run(const RunOptions& options, const Streams& streams) {
   return guard.interrupted() && !report->ok() ? kExitInterrupted : exit_status(*report);
 }
 
+// An option that may be given several times takes one value each time: what follows it is the artifact.
 void add_grant_options(CLI::App& verb, GrantOptions& grants) {
   verb.add_option("--policy", grants.policy_file, "policy document (see: fusebox policy explain FILE)");
   verb.add_option("--memory", grants.memory, "linear memory, such as 64MiB");
   verb.add_option("--cpu-time", grants.cpu_time, "CPU time of the guest, such as 5s");
   verb.add_option("--wall-time", grants.wall_time, "time in all, host functions included, such as 10s");
   verb.add_option("--ticks", grants.ticks, "deterministic budget: the same run stops at the same place everywhere");
-  verb.add_option("--allow-http", grants.allow_http, "\"GET https://host/path*\": an entry of the allowlist");
+  verb.add_option("--allow-http", grants.allow_http, "\"GET https://host/path*\": an entry of the allowlist")
+      ->allow_extra_args(false);
   verb.add_option("--fs-read", grants.fs_read,
-                  "HOST[:GUEST]: a folder the guest may read, seen as GUEST (default: /NAME)");
-  verb.add_option("--fs-write", grants.fs_write, "HOST[:GUEST]: a folder the guest may write files in");
-  verb.add_option("--env", grants.env, "NAME=VALUE the guest may ask for; your own environment is never shown");
+                  "HOST[:GUEST]: a folder the guest may read, seen as GUEST (default: /NAME)")
+      ->allow_extra_args(false);
+  verb.add_option("--fs-write", grants.fs_write, "HOST[:GUEST]: a folder the guest may write files in")
+      ->allow_extra_args(false);
+  verb.add_option("--env", grants.env, "NAME=VALUE the guest may ask for; your own environment is never shown")
+      ->allow_extra_args(false);
   verb.add_flag("--log", grants.log, "let the guest log; its lines go to standard error");
   verb.add_option("--audit", grants.audit_file, "append the audit log to this file");
 }

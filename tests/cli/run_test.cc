@@ -170,9 +170,49 @@ TEST_F(RunTest, WrongUseSaysWhatToDo) {
   const Finished typo = fusebox({"run", "a.wasm", "--memroy", "1MiB"});
   EXPECT_EQ(typo.status, 125);
   EXPECT_THAT(typo.err, HasSubstr("memroy"));
+  const Finished verb = fusebox({"module", "ad", "x.wasm"});
+  EXPECT_EQ(verb.status, 125);
+  EXPECT_THAT(verb.err, HasSubstr("unknown verb 'ad'; did you mean 'add'?"));
+  const Finished rule = fusebox({"run", write("hello.wat", kHello), "--allow-http", "FETCH example.com"});
+  EXPECT_EQ(rule.status, 125);
+  EXPECT_THAT(rule.err, StartsWith("fusebox: options: the entry \"FETCH example.com\" must look like"));
+  const Finished text = fusebox({"run", write("text.wasm", "(module)")});
+  EXPECT_EQ(text.status, 125);
+  EXPECT_THAT(text.err, HasSubstr("text goes into a .wat file"));
   const Finished unit = fusebox({"run", write("hello.wat", kHello), "--cpu-time", "5"});
   EXPECT_EQ(unit.status, 125);
   EXPECT_THAT(unit.err, HasSubstr("--cpu-time 5"));
+}
+
+TEST_F(RunTest, AnOptionGivenSeveralTimesDoesNotSwallowTheArtifact) {
+  const Finished done = fusebox({"run", "--env", "A=1", "--env", "B=2", write("hello.wat", kHello)});
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_EQ(done.out, "\"hello\"\n");
+}
+
+TEST_F(RunTest, StoredModulesAreFoundListedAndRemoved) {
+  const std::string module = write("hello.wat", kHello);
+  ASSERT_EQ(fusebox({"module", "add", module, "--tag", "hello@1.0.0"}).status, 0);
+  EXPECT_THAT(fusebox({"module", "ls"}).out, HasSubstr("unsigned  hello@1.0.0"));
+  EXPECT_EQ(fusebox({"module", "verify"}).out, "verified: 1 modules\n");
+  EXPECT_EQ(fusebox({"module", "rm", "hello@1.0.0"}).status, 0);
+  EXPECT_THAT(fusebox({"module", "ls"}).out, StartsWith("no modules"));
+  EXPECT_EQ(fusebox({"module", "inspect", "hello"}).status, 125);
+}
+
+TEST_F(RunTest, UnsignedModuleIsRefusedWhereThePolicyAsksForSignatures) {
+  const std::string module = write("hello.wat", kHello);
+  const Finished key = fusebox({"module", "keygen", "release.key"});
+  ASSERT_EQ(key.status, 0) << key.err;
+  const std::string policy =
+      write("signed.json", R"({"version":1,"integrity":{"require":"signature","trusted_keys":[)" + key.out + "]}}");
+  const Finished unsigned_run = fusebox({"run", module, "--policy", policy, "--json"});
+  EXPECT_EQ(unsigned_run.status, 125);
+  EXPECT_EQ(member(unsigned_run, "code"), "\"INTEGRITY\"");
+  ASSERT_EQ(fusebox({"module", "sign", module, "--key", "release.key"}).status, 0);
+  const Finished signed_run = fusebox({"run", module, "--policy", policy});
+  EXPECT_EQ(signed_run.status, 0) << signed_run.err;
+  EXPECT_EQ(signed_run.out, "\"hello\"\n");
 }
 
 TEST_F(RunTest, EveryVerbHasHelpWithAnExample) {
