@@ -8,17 +8,12 @@
 #include <string_view>
 #include <utility>
 
+#include "base/freed.h"
 #include "base/result.h"
 
 namespace fusebox::engine {
 
-template <auto Free>
-struct Freed {
-  template <class T>
-  void operator()(T* raw) const noexcept {
-    Free(raw);
-  }
-};
+using base::Freed;
 
 using ConfigPtr = std::unique_ptr<wasm_config_t, Freed<wasm_config_delete>>;
 using WasmEnginePtr = std::unique_ptr<wasm_engine_t, Freed<wasm_engine_delete>>;

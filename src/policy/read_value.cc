@@ -5,10 +5,6 @@
 #include "policy/text.h"
 
 namespace fusebox::policy::readers {
-namespace {
-
-using base::json::Kind;
-
 std::string_view unit_text(Unit unit) noexcept {
   switch (unit) {
     case Unit::count:
@@ -24,6 +20,10 @@ std::string_view unit_text(Unit unit) noexcept {
   }
   return "";
 }
+
+namespace {
+
+using base::json::Kind;
 
 std::uint64_t nanoseconds_of(Unit unit) noexcept {
   switch (unit) {

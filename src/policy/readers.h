@@ -25,6 +25,9 @@ struct Source {
   void problem(const Node& at, std::string message) const;
 };
 
+// As it follows a number in a sentence: " bytes", " ms", "" for counts.
+std::string_view unit_text(Unit unit) noexcept;
+
 // A number in [min, max], or its text with a unit where `unit` has one; reported with both bounds otherwise.
 std::uint64_t read_number(ObjectReader& reader, std::string_view key, std::uint64_t fallback, std::uint64_t min,
                           std::uint64_t max, Unit unit);

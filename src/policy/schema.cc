@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "policy/key_tables.h"
 #include "policy/pretty.h"
+#include "policy/readers.h"
 #include "policy/text.h"
 
 namespace fusebox::policy {
@@ -113,22 +114,6 @@ void row(std::string& out, std::string_view object, std::string_view name, std::
   out += concat({"| `", object, object.empty() ? "" : ".", name, "` | ", type, " | ", fallback, " | ", doc, " |\n"});
 }
 
-std::string_view unit_name(Unit unit) noexcept {
-  switch (unit) {
-    case Unit::count:
-      return "";
-    case Unit::bytes:
-      return " bytes";
-    case Unit::milliseconds:
-      return " ms";
-    case Unit::microseconds:
-      return " us";
-    case Unit::nanoseconds:
-      return " ns";
-  }
-  return "";
-}
-
 template <class T>
 void rows(std::string& out, std::string_view object, const KeyTable<T>& table) {
   for (const auto& key : table.flags) row(out, object, key.name, "boolean", T{}.*key.field ? "true" : "false", key.doc);
@@ -139,7 +124,8 @@ void rows(std::string& out, std::string_view object, const KeyTable<T>& table) {
   }
   for (const auto& key : table.others) row(out, object, key.name, key.type, key.fallback, key.doc);
   for (const auto& key : table.numbers)
-    row(out, object, key.name, concat({std::to_string(key.min), "..", std::to_string(key.max), unit_name(key.unit)}),
+    row(out, object, key.name,
+        concat({std::to_string(key.min), "..", std::to_string(key.max), readers::unit_text(key.unit)}),
         std::to_string(T{}.*key.field), key.doc);
 }
 
