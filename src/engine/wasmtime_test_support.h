@@ -243,6 +243,7 @@ class BareInstance {
   static wasm_trap_t* on_host(void* env, wasmtime_caller_t*, const wasmtime_val_t* arguments, std::size_t count,
                               wasmtime_val_t* results, std::size_t results_count) {
     auto* self = static_cast<BareInstance*>(env);
+    if (self->at_host_ != nullptr) self->at_host_();
     for (std::size_t i = 0; i < count; ++i) self->host_calls_.push_back(bits(arguments[i]));
     // What a host sees of the ticks at this moment.
     if (self->counter_seen_) self->host_calls_.push_back(static_cast<std::uint64_t>(*self->counter()));
@@ -309,6 +310,8 @@ class BareInstance {
   }
 
  public:
+  // Called at the begin of each host call.
+  void at_host_calls(void (*then)()) { at_host_ = then; }
   void show_counter_to_hosts() { counter_seen_ = counter() != nullptr; }
 
  private:
@@ -318,6 +321,7 @@ class BareInstance {
   wasmtime_instance_t instance_{};
   std::vector<std::uint64_t> host_calls_;
   bool counter_seen_ = false;
+  void (*at_host_)() = nullptr;
 };
 
 // What the host works out after a call that started with `budget` (meter.h).
