@@ -1,5 +1,8 @@
 #include "capability/audit.h"
 
+#include <sched.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "base/files.h"
@@ -71,39 +74,58 @@ AuditLog::AuditLog(AuditOptions options, const base::Clock& clock)
 }
 
 AuditLog::~AuditLog() {
-  (void)close();
+  if (!path_.empty()) (void)close();  // what is in memory ends here, chained or not
 }
 
 void AuditLog::append(const AuditRecord& record) {
   const base::Nanos wall = clock_.wall();
   const base::Nanos mono = clock_.monotonic();
-  if (enqueue(record, wall, mono)) return;
-  {
-    const auto lock = lock_after_spinning(commit_mutex_);
-    (void)commit();
+  bool queued = enqueue(record, wall, mono);
+  while (!queued) {
+    {
+      const auto lock = lock_after_spinning(commit_mutex_);
+      if (!commit()) break;
+    }
+    queued = enqueue(record, wall, mono);  // others may have taken the room that was made
   }
-  if (enqueue(record, wall, mono)) return;
-  const std::lock_guard lock(pending_mutex_);
+  if (queued) return;
+  const std::lock_guard lock(state_mutex_);
   if (dropped_.count++ == 0) dropped_.first = wall;
   dropped_.last = wall;
 }
 
 bool AuditLog::enqueue(const AuditRecord& record, base::Nanos wall, base::Nanos mono) {
+  // A thread that changes processors in between only takes a lock that another one may want.
+  Queue& queue = queues_[static_cast<std::size_t>(std::max(0, ::sched_getcpu())) % kAuditQueues];
   bool commit_now = false;
   {
-    const auto lock = lock_after_spinning(pending_mutex_);
-    if (pending_.count + batch_left_ >= kAuditQueueRecords) return false;
-    if (pending_.records.size() == pending_.count) pending_.records.emplace_back();
-    format_pending(record, wall, mono, pending_.records[pending_.count++]);
-    commit_now = pending_.count == kAuditBatchRecords;
+    const auto lock = lock_after_spinning(queue.mutex);
+    // With the lock held: whoever takes all queues at once then has every number below the largest one it finds.
+    const std::uint64_t number = arrived_.fetch_add(1);
+    if (number - left_.load() >= kAuditQueueRecords) {
+      left_.fetch_add(1);
+      return false;
+    }
+    Arrivals& arrivals = queue.arrivals;
+    if (arrivals.records.size() == arrivals.count) arrivals.records.emplace_back();
+    Arrival& arrival = arrivals.records[arrivals.count++];
+    arrival.number = number;
+    format_pending(record, wall, mono, arrival.record);
+    commit_now = arrivals.count == kAuditBatchRecords;
   }
   if (commit_now) (void)flush();
   return true;
 }
 
+std::uint64_t AuditLog::waiting() const noexcept {
+  const std::uint64_t left = left_.load();  // first: it never overtakes the other
+  return arrived_.load() - left;
+}
+
 base::Result<void> AuditLog::flush() {
   if (path_.empty()) {
-    // Whoever holds the lock takes these records too, or the next flush does; nothing outside the process waits for
+    if (waiting() < kAuditLazyRecords) return {};
+    // Whoever holds the lock takes these records too, or a later flush does; nothing outside the process waits for
     // them.
     std::unique_lock lock(commit_mutex_, std::try_to_lock);
     return lock.owns_lock() ? commit() : base::Result<void>{};
@@ -176,18 +198,36 @@ base::Result<void> AuditLog::close() {
 }
 
 AuditStatus AuditLog::status() const {
-  const std::lock_guard lock(pending_mutex_);
-  return {failing_.load(), failure_, pending_.count + batch_left_, dropped_.count};
+  const std::lock_guard lock(state_mutex_);
+  return {failing_.load(), failure_, waiting(), dropped_.count};
 }
 
 std::uint64_t AuditLog::take_batch() {
-  const auto lock = lock_after_spinning(pending_mutex_);
-  if (batch_.left() == 0) {
-    std::swap(batch_, pending_);
-    pending_.count = pending_.done = 0;
+  if (batch_.left() == 0) take_arrivals();
+  const std::lock_guard lock(state_mutex_);
+  return batch_.left() + dropped_.count;
+}
+
+void AuditLog::take_arrivals() {
+  batch_.records.clear();
+  batch_.done = 0;
+  for (Arrivals& taken : taken_) {
+    taken.count = 0;
+    // What a rush needed is not kept.
+    if (taken.records.size() > kAuditLazyRecords) taken.records.resize(kAuditLazyRecords);
   }
-  batch_left_ = batch_.left();
-  return batch_left_ + dropped_.count;
+  {
+    // All at once: a record that arrived after another may not be in this batch while that one is left for the next.
+    std::array<std::unique_lock<std::mutex>, kAuditQueues> locks;
+    for (std::size_t i = 0; i < kAuditQueues; ++i) locks[i] = lock_after_spinning(queues_[i].mutex);
+    for (std::size_t i = 0; i < kAuditQueues; ++i) {
+      if (queues_[i].arrivals.count != 0) std::swap(taken_[i], queues_[i].arrivals);
+    }
+  }
+  for (const Arrivals& taken : taken_) {
+    for (std::size_t i = 0; i < taken.count; ++i) batch_.records.push_back(&taken.records[i]);
+  }
+  std::ranges::sort(batch_.records, {}, &Arrival::number);
 }
 
 base::Result<void> AuditLog::commit() {
@@ -225,8 +265,8 @@ base::Result<void> AuditLog::open_file() {
 }
 
 base::Result<void> AuditLog::chain_batch() {
-  for (chained_ = batch_.done; chained_ < batch_.count; ++chained_) {
-    FB_CHECK(chain(batch_.records[chained_]));
+  for (chained_ = batch_.done; chained_ < batch_.records.size(); ++chained_) {
+    FB_CHECK(chain(batch_.records[chained_]->record));
   }
   return write_out();
 }
@@ -234,13 +274,13 @@ base::Result<void> AuditLog::chain_batch() {
 base::Result<void> AuditLog::chain_dropped() {
   Dropped told;
   {
-    const std::lock_guard lock(pending_mutex_);
+    const std::lock_guard lock(state_mutex_);
     told = dropped_;
   }
   if (told.count == 0) return {};
   FB_CHECK(chain_gap(dropped_text(told.count, told.first, told.last)));
   FB_CHECK(write_out());
-  const std::lock_guard lock(pending_mutex_);
+  const std::lock_guard lock(state_mutex_);
   dropped_.count -= told.count;
   dropped_.first = told.last;
   return {};
@@ -298,15 +338,15 @@ void AuditLog::chain_line(const PendingRecord& record) {
 base::Result<void> AuditLog::write_out() {
   if (!out_.empty()) FB_CHECK(file_.append(out_));
   out_.clear();
+  left_.fetch_add(chained_ - batch_.done);
   batch_.done = chained_;
   return {};
 }
 
 void AuditLog::publish(const base::Result<void>& result) {
-  const std::lock_guard lock(pending_mutex_);
+  const std::lock_guard lock(state_mutex_);
   failing_ = !result;
   failure_ = result ? std::string() : result.error().message;
-  batch_left_ = batch_.left();
 }
 
 }  // namespace fusebox::capability

@@ -385,6 +385,57 @@ TEST_F(AuditTest, ThreadsShareOneLogInMemory) {
   EXPECT_TRUE(audit_verify_text(text).ok());
 }
 
+TEST_F(AuditTest, InMemoryRecordsAreChainedWhenAskedForOrWhenManyWait) {
+  AuditLog log({}, clock);
+  append(log, 10);
+  ASSERT_TRUE(log.flush());
+  EXPECT_EQ(log.status().queued, 10u);
+  EXPECT_EQ(log.head()->seq, 10u);
+  EXPECT_EQ(log.status().queued, 0u);
+  append(log, static_cast<int>(kAuditLazyRecords) - 1);
+  ASSERT_TRUE(log.flush());
+  EXPECT_EQ(log.status().queued, kAuditLazyRecords - 1);
+  append(log, 1);
+  ASSERT_TRUE(log.flush());
+  EXPECT_EQ(log.status().queued, 0u);
+  append(log, static_cast<int>(kAuditQueueRecords) + 1);
+  EXPECT_LE(log.status().queued, kAuditQueueRecords);
+  EXPECT_EQ(log.status().dropped, 0u);
+  EXPECT_EQ(all_lines(log).size(), 10 + kAuditLazyRecords + kAuditQueueRecords + 1 + 1);  // one checkpoint
+}
+
+// Each thread may run on another processor than the one before, and the clock stands still.
+TEST_F(AuditTest, WhatWasAppendedFirstIsFirstInTheChainWhicheverThreadAppended) {
+  AuditLog log({}, clock);
+  constexpr int kThreads = 64;
+  for (int i = 0; i < kThreads; ++i) {
+    std::jthread([&log, i] {
+      log.append({.type = AuditType::host_call, .detail = "{\"i\":" + std::to_string(i) + "}"});
+    }).join();
+  }
+  const auto lines = all_lines(log);
+  ASSERT_EQ(lines.size(), static_cast<std::size_t>(kThreads));
+  for (int i = 0; i < kThreads; ++i) {
+    EXPECT_EQ(parse_audit_line(lines[static_cast<std::size_t>(i)])->detail, "{\"i\":" + std::to_string(i) + "}");
+  }
+}
+
+TEST_F(AuditTest, ThreadsInMemoryLoseNothingWhenTheQueuesAreFull) {
+  AuditLog log({}, clock);
+  constexpr int kThreads = 4;
+  constexpr int kRecords = 2000;
+  {
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < kThreads; ++t) {
+      threads.emplace_back([&log] {
+        for (int i = 0; i < kRecords; ++i) log.append({.type = AuditType::execution_start});
+      });
+    }
+  }
+  EXPECT_EQ(log.status().dropped, 0u);
+  EXPECT_EQ(log.head()->seq, kThreads * kRecords + 8u);  // with a checkpoint at each thousandth place
+}
+
 TEST_F(AuditTest, ProcessesShareOneFileAndItsRotation) {
   constexpr int kProcesses = 3;
   constexpr int kRecords = 150;
