@@ -40,10 +40,13 @@ Result<Module> Sandbox::Impl::load(std::span<const std::byte> wasm, SideFiles si
 }
 
 Result<std::shared_ptr<const Prepared>> Sandbox::Impl::prepared(const Module& module, bool ticks) {
-  FB_TRY(const std::shared_ptr<engine::Engine> engine,
-         engine_for(ticks ? engine::Stopping::ticks : engine::Stopping::time));
+  const auto stopping = ticks ? engine::Stopping::ticks : engine::Stopping::time;
   Module::State& state = *module.state();
-  if (auto ready = state.find(engine.get())) return ready;
+  // Without a share in the engine, whose counter all executions would write: this sandbox keeps it.
+  if (const auto* engine = engine_ready[static_cast<std::size_t>(stopping)].load(std::memory_order_acquire)) {
+    if (auto ready = state.find(engine->get())) return ready;
+  }
+  FB_TRY(const std::shared_ptr<engine::Engine> engine, engine_for(stopping));
   const std::lock_guard lock(state.compiling);
   if (auto ready = state.find(engine.get())) return ready;
   const base::Nanos start = clock.monotonic();
