@@ -41,37 +41,37 @@ enum femto_code {
 enum femto_level { FEMTO_DEBUG = 0, FEMTO_INFO = 1, FEMTO_WARN = 2, FEMTO_ERROR = 3 };
 
 /* One log record: UTF-8 text, or a JSON object whose members become fields. Returns the bytes accepted. Capability `log`. */
-FEMTO_IMPORT("log") femto_i32 femto_log(femto_i32 level, const char *text, femto_u32 length);
+FEMTO_IMPORT("log") femto_i32 femto_log(femto_i32 level, const char* text, femto_u32 length);
 
 /* One HTTP request. `request` is JSON: method (GET), url, headers ([[name, value], ...]), body or body_base64, timeout_ms.
  * The output is JSON: status, url, headers, body or body_base64. Any HTTP status is a success. Capability `http.request`. */
 FEMTO_IMPORT("http.request")
-femto_i32 femto_http_request(const char *request, femto_u32 length, void *buffer, femto_u32 capacity);
+femto_i32 femto_http_request(const char* request, femto_u32 length, void* buffer, femto_u32 capacity);
 
 /* A whole file. Capability `fs.read`. */
-FEMTO_IMPORT("fs.read") femto_i32 femto_fs_read(const char *path, femto_u32 length, void *buffer, femto_u32 capacity);
+FEMTO_IMPORT("fs.read") femto_i32 femto_fs_read(const char* path, femto_u32 length, void* buffer, femto_u32 capacity);
 
 /* Replaces a whole file at once. Returns the bytes written. Capability `fs.write`. */
 FEMTO_IMPORT("fs.write")
-femto_i32 femto_fs_write(const char *path, femto_u32 length, const void *data, femto_u32 data_length);
+femto_i32 femto_fs_write(const char* path, femto_u32 length, const void* data, femto_u32 data_length);
 
 /* A variable the policy lists. Capability `env`. */
-FEMTO_IMPORT("env.get") femto_i32 femto_env_get(const char *name, femto_u32 length, void *buffer, femto_u32 capacity);
+FEMTO_IMPORT("env.get") femto_i32 femto_env_get(const char* name, femto_u32 length, void* buffer, femto_u32 capacity);
 
 /* The execution's result, instead of what `run` returns. A later call replaces it. */
-FEMTO_IMPORT("result") femto_i32 femto_result(const void *data, femto_u32 length);
+FEMTO_IMPORT("result") femto_i32 femto_result(const void* data, femto_u32 length);
 
 /* The execution's input. */
-FEMTO_IMPORT("input") femto_i32 femto_input(void *buffer, femto_u32 capacity);
+FEMTO_IMPORT("input") femto_i32 femto_input(void* buffer, femto_u32 capacity);
 
 /* Bytes of the newest output from `offset` on. Returns the bytes copied, 0 at its end. */
-FEMTO_IMPORT("buffer.read") femto_i32 femto_buffer_read(femto_u32 offset, void *buffer, femto_u32 capacity);
+FEMTO_IMPORT("buffer.read") femto_i32 femto_buffer_read(femto_u32 offset, void* buffer, femto_u32 capacity);
 
 /* The last failing call as JSON: type, reason, capability, code, timestamp. 0 bytes when none failed. */
-FEMTO_IMPORT("last_error") femto_i32 femto_last_error(void *buffer, femto_u32 capacity);
+FEMTO_IMPORT("last_error") femto_i32 femto_last_error(void* buffer, femto_u32 capacity);
 
 /* FEMTO_RUN { ... return pointer to a NUL-terminated result, or 0; } */
-#define FEMTO_RUN FEMTO_EXPORT("run") const char *femto_run(const char *input, femto_u32 input_length)
+#define FEMTO_RUN FEMTO_EXPORT("run") const char* femto_run(const char* input, femto_u32 input_length)
 
 #ifdef __cplusplus
 }

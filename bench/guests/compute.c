@@ -44,7 +44,9 @@ typedef int32_t (*Compare)(struct Data* a, struct Data* b);
 
 static uint16_t work_on(struct Data* data, uint16_t crc);
 
-static int32_t by_index(struct Data* a, struct Data* b) { return a->index - b->index; }
+static int32_t by_index(struct Data* a, struct Data* b) {
+  return a->index - b->index;
+}
 static int32_t by_worth(struct Data* a, struct Data* b) {
   int32_t x = work_on(a, (uint16_t)a->index);
   int32_t y = work_on(b, (uint16_t)b->index);
@@ -215,10 +217,13 @@ static uint16_t matrix_work(int16_t value, uint16_t crc) {
 static uint8_t text[kTextBytes];
 enum State { kStart, kInvalid, kSign1, kInteger, kDecimal, kSign2, kPower, kScientific, kStates };
 
-static int is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
+static int is_digit(uint8_t c) {
+  return c >= '0' && c <= '9';
+}
 
 static void text_make(uint32_t seed) {
-  static const char* const kPieces[8] = {"5012,", "-874,", "+122,", "35.54400,", ".1234500,", "-110.700e+5,", "T0.3e-1F,", "1.2.3e,"};
+  static const char* const kPieces[8] = {"5012,",     "-874,",        "+122,",     "35.54400,",
+                                         ".1234500,", "-110.700e+5,", "T0.3e-1F,", "1.2.3e,"};
   int at = 0;
   while (at < kTextBytes - 1) {
     const char* piece;
@@ -294,7 +299,8 @@ static NOINLINE enum State next_state(uint8_t** where, uint32_t* transitions) {
           ++transitions[kInvalid];
         }
         break;
-      default: break;
+      default:
+        break;
     }
   }
   *where = at;
@@ -335,7 +341,8 @@ static uint16_t list_work(struct Node** list, uint16_t round, uint16_t crc) {
   struct Node* at = *list;
   uint16_t found = 0;
   for (int16_t i = 0; i < 48; ++i) {
-    struct Node* hit = list_find(at, (i & 1) ? (int16_t)((i * 5 + round) % kNodes) : (int16_t)-1, (int16_t)((i * 11) & 0xff));
+    struct Node* hit =
+        list_find(at, (i & 1) ? (int16_t)((i * 5 + round) % kNodes) : (int16_t)-1, (int16_t)((i * 11) & 0xff));
     at = list_reverse(at);
     found = (uint16_t)(found + (hit ? (hit->data->key & 1) + 9 : 1));
   }
@@ -361,6 +368,10 @@ uint32_t compute(uint32_t iterations) {
 }
 
 /* Recursion without loops: what a check at each function entry costs. */
-static uint32_t fib(uint32_t n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
+static uint32_t fib(uint32_t n) {
+  return n < 2 ? n : fib(n - 1) + fib(n - 2);
+}
 EXPORT("recurse")
-uint32_t recurse(uint32_t n) { return fib(n); }
+uint32_t recurse(uint32_t n) {
+  return fib(n);
+}

@@ -16,7 +16,7 @@
 
 static char buffer[4096];
 
-static const char *report(const char *what, long long code) {
+static const char* report(const char* what, long long code) {
   femto_text answer = femto_text_new(8192);
   femto_put(&answer, "{\"tried\":");
   femto_put_json(&answer, what, femto_length(what));
@@ -31,7 +31,7 @@ static const char *report(const char *what, long long code) {
   return answer.data;
 }
 
-static femto_i32 read_file(const char *path) {
+static femto_i32 read_file(const char* path) {
   return femto_fs_read(path, (femto_u32)femto_length(path), buffer, sizeof buffer);
 }
 
@@ -62,7 +62,7 @@ FEMTO_RUN {
   }
   if (femto_is(mode, "recurse")) return report("recurse", recurse(0));
   if (femto_is(mode, "forged_pointer")) {
-    return report("forged_pointer", femto_log(FEMTO_INFO, (const char *)0xfffffff0u, 64));
+    return report("forged_pointer", femto_log(FEMTO_INFO, (const char*)0xfffffff0u, 64));
   }
   if (femto_is(mode, "log_flood")) {
     femto_i32 code = 0;

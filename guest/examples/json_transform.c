@@ -10,15 +10,17 @@
 
 enum { kFirstBufferBytes = 4096, kDocumentBytes = 64 * 1024 };
 
-static const char *failed(const char *step) {
+static const char* failed(const char* step) {
   femto_text answer = femto_text_new(kFirstBufferBytes);
-  char *error = (char *)femto_alloc(kFirstBufferBytes);
+  char* error = (char*)femto_alloc(kFirstBufferBytes);
   const femto_i32 length = femto_last_error(error, kFirstBufferBytes);
   femto_put(&answer, "{\"step\":");
   femto_put_json(&answer, step, femto_length(step));
   femto_put(&answer, ",\"error\":");
-  if (length > 0 && length <= kFirstBufferBytes) femto_put_bytes(&answer, error, (femto_size)length);
-  else femto_put(&answer, "null");
+  if (length > 0 && length <= kFirstBufferBytes)
+    femto_put_bytes(&answer, error, (femto_size)length);
+  else
+    femto_put(&answer, "null");
   femto_put(&answer, "}");
   return answer.data;
 }
@@ -30,11 +32,11 @@ static femto_slice request(femto_slice url) {
   femto_put(&ask, "{\"method\":\"GET\",\"url\":");
   femto_put_json(&ask, url.data, url.length);
   femto_put(&ask, "}");
-  char *buffer = (char *)femto_alloc(kFirstBufferBytes);
+  char* buffer = (char*)femto_alloc(kFirstBufferBytes);
   const femto_i32 total = femto_http_request(ask.data, ask.length, buffer, kFirstBufferBytes);
   if (total < 0) return response;
   if (total > kFirstBufferBytes) {
-    buffer = (char *)femto_alloc((femto_u32)total);
+    buffer = (char*)femto_alloc((femto_u32)total);
     if (buffer == 0 || femto_buffer_read(0, buffer, (femto_u32)total) != total) return response;
   }
   response.data = buffer;
@@ -59,13 +61,17 @@ FEMTO_RUN {
 
   femto_text answer = femto_text_new(kDocumentBytes);
   femto_put(&answer, "{\"name\":");
-  if (name.length != 0) femto_put_bytes(&answer, name.data, name.length);
-  else femto_put(&answer, "null");
+  if (name.length != 0)
+    femto_put_bytes(&answer, name.data, name.length);
+  else
+    femto_put(&answer, "null");
   femto_put(&answer, ",\"status\":");
   femto_put_bytes(&answer, status.data, status.length);
   femto_put(&answer, ",\"answer\":");
-  if (is_json) femto_put_bytes(&answer, body.data, body.length);
-  else femto_put_json(&answer, body.data, body.length);
+  if (is_json)
+    femto_put_bytes(&answer, body.data, body.length);
+  else
+    femto_put_json(&answer, body.data, body.length);
   femto_put(&answer, "}");
   if (answer.full) return "{\"step\":\"answer\",\"error\":\"the answer is too long\"}";
   if (path.length == 0) return answer.data;

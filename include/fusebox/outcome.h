@@ -24,51 +24,58 @@ enum class TrapKind : std::uint8_t {
   integer_divide_by_zero,
   invalid_conversion_to_integer,
   stack_overflow,
-  host_error,                                                    // a host function ended the call; `message` says why
+  host_error,  // a host function ended the call; `message` says why
   other,
 };
-std::string_view to_string(TrapKind kind) noexcept;              // "unreachable", "memory_out_of_bounds", ...: stable, for JSON
-std::string_view describe(TrapKind kind) noexcept;               // contract edge.md 2.4: "out of bounds memory access", ...
+std::string_view to_string(TrapKind kind) noexcept;  // "unreachable", "memory_out_of_bounds", ...: stable, for JSON
+std::string_view describe(TrapKind kind) noexcept;   // contract edge.md 2.4: "out of bounds memory access", ...
 
 enum class Limit : std::uint8_t { cpu_time, wall_time, ticks, cancelled };
-std::string_view to_string(Limit limit) noexcept;                // "cpu_time", "wall_time", "ticks", "cancelled"
+std::string_view to_string(Limit limit) noexcept;  // "cpu_time", "wall_time", "ticks", "cancelled"
 
 struct Frame {
-  std::string function;                                          // name section, demangled; "" when unnamed
+  std::string function;  // name section, demangled; "" when unnamed
   std::uint32_t function_index = 0;
-  std::uint64_t module_offset = 0;                               // in the bytes the user gave, not in the metered ones
+  std::uint64_t module_offset = 0;  // in the bytes the user gave, not in the metered ones
 };
 
 struct Usage {
   std::uint64_t cpu_us = 0;
   std::uint64_t wall_us = 0;
-  std::uint64_t ticks = 0;                                       // 0 where ticks are not counted
+  std::uint64_t ticks = 0;  // 0 where ticks are not counted
   std::uint64_t peak_memory_bytes = 0;
   std::uint64_t host_calls = 0;
 };
 
 struct Completed {};
-struct Exited { std::int32_t code = 0; };
+struct Exited {
+  std::int32_t code = 0;
+};
 struct Trapped {
   TrapKind kind = TrapKind::other;
   std::string message;
-  std::vector<Frame> backtrace;                                  // innermost first; at most kBacktraceFramesMax
+  std::vector<Frame> backtrace;  // innermost first; at most kBacktraceFramesMax
 };
 struct Stopped {
   Limit limit = Limit::cpu_time;
   std::vector<Frame> backtrace;
 };
-struct Denied { std::string capability; std::string reason; };
-struct Failed { base::Error error; };
+struct Denied {
+  std::string capability;
+  std::string reason;
+};
+struct Failed {
+  base::Error error;
+};
 
 struct Outcome {
   std::variant<Completed, Exited, Trapped, Stopped, Denied, Failed> how = Completed{};
   Usage usage;
   bool completed() const noexcept { return std::holds_alternative<Completed>(how); }
-  std::string_view kind() const noexcept;                        // "completed", "exited", "trapped", "stopped", "denied", "failed"
-  std::string message() const;                                   // one sentence for a person
+  std::string_view kind() const noexcept;  // "completed", "exited", "trapped", "stopped", "denied", "failed"
+  std::string message() const;             // one sentence for a person
 };
 
-inline constexpr std::size_t kBacktraceFramesMax = 64;           // a recursion's trace repeats itself; memory stays bounded
+inline constexpr std::size_t kBacktraceFramesMax = 64;  // a recursion's trace repeats itself; memory stays bounded
 
 }  // namespace fusebox::engine

@@ -15,15 +15,16 @@
 
 namespace fusebox::policy {
 
-inline constexpr std::uint64_t kPageBytes = 65536;               // a page of linear memory
+inline constexpr std::uint64_t kPageBytes = 65536;  // a page of linear memory
 
-enum class Isolation : std::uint8_t { thread, process, vm };     // process and vm are refused until their drivers exist
+enum class Isolation : std::uint8_t { thread, process, vm };  // process and vm are refused until their drivers exist
 enum class DataFormat : std::uint8_t { utf8, json, bytes };
 enum class ResultFormat : std::uint8_t { automatic, json, bytes };
 enum class OnDenied : std::uint8_t { error, trap };
 enum class IntegrityRequire : std::uint8_t { none, hash, signature };
 enum class OnAuditFailure : std::uint8_t { keep_going, deny };
-enum class Metering : std::uint8_t { required, preferred };      // preferred: a module the pass cannot meter runs under epochs
+// preferred: a module the pass cannot meter runs under epochs.
+enum class Metering : std::uint8_t { required, preferred };
 enum class Symlinks : std::uint8_t { deny, within };
 enum class LogLevelMin : std::uint8_t { debug, info, warn, error };
 enum class PathMatch : std::uint8_t { prefix, exact, text_prefix };  // text_prefix: the short form's trailing '*'
@@ -32,7 +33,7 @@ struct Limits {
   std::uint64_t memory_bytes = 64u << 20;
   std::uint64_t cpu_ms = 5'000;
   std::uint64_t wall_ms = 30'000;
-  std::uint64_t ticks = 0;                                       // 0 = off
+  std::uint64_t ticks = 0;  // 0 = off
   std::uint64_t stack_bytes = 512u << 10;
   std::uint64_t input_bytes = 1u << 20;
   std::uint64_t result_bytes = 1u << 20;
@@ -81,11 +82,11 @@ struct EnvRules {
 
 // Contract capability.md 8.4. In a deny entry an absent field matches everything: hence the optionals.
 struct HttpRule {
-  std::optional<std::string> scheme;                             // "https", "http"
-  std::optional<std::string> host;                               // lower case; "*.example.com" for names below; IPv6 without brackets
+  std::optional<std::string> scheme;  // "https", "http"
+  std::optional<std::string> host;    // lower case; "*.example.com" for names below; IPv6 without brackets
   std::optional<std::uint16_t> port;
-  std::optional<std::vector<std::string>> methods;               // upper case
-  std::optional<std::string> path;                               // normalised
+  std::optional<std::vector<std::string>> methods;  // upper case
+  std::optional<std::string> path;                  // normalised
   PathMatch path_match = PathMatch::prefix;
   bool query = true;
   bool allow_private = false;
@@ -94,13 +95,13 @@ struct HttpRule {
 
 struct HttpRules {
   bool enabled = false;
-  std::vector<HttpRule> allow;                                   // every optional is set here
+  std::vector<HttpRule> allow;  // every optional is set here
   std::vector<HttpRule> deny;
   std::uint64_t max_requests = 10;
   std::uint64_t max_request_bytes = 65'536;
   std::uint64_t max_response_bytes = 1u << 20;
   std::uint64_t timeout_ms = 10'000;
-  std::uint64_t max_per_second = 0;                              // 0 = off
+  std::uint64_t max_per_second = 0;  // 0 = off
   std::uint64_t max_redirects = 0;
   std::vector<std::string> response_headers = {"content-type", "content-length", "etag", "location"};
   std::vector<std::string> request_headers = {"accept", "content-type", "authorization", "if-none-match"};
@@ -108,8 +109,8 @@ struct HttpRules {
 };
 
 struct FileRoot {
-  std::string guest;                                             // absolute guest prefix, "/data"
-  std::string host;                                              // as written; relative to Policy::base_dir
+  std::string guest;  // absolute guest prefix, "/data"
+  std::string host;   // as written; relative to Policy::base_dir
   std::uint64_t max_file_bytes = 1u << 20;
   Symlinks symlinks = Symlinks::deny;
   // Only for fs.write:
@@ -131,17 +132,17 @@ struct FileRules {
 // Contract 8.6: a registered capability.
 struct RegisteredCapability {
   bool enabled = false;
-  std::string arguments_schema;                                  // canonical JSON, "" = anything
-  std::vector<std::string> hosts;                                // host capability ids this one may use
+  std::string arguments_schema;    // canonical JSON, "" = anything
+  std::vector<std::string> hosts;  // host capability ids this one may use
   bool operator==(const RegisteredCapability&) const = default;
 };
 
 struct AuditRules {
-  std::string path;                                              // "" = the last 10000 records in memory
+  std::string path;  // "" = the last 10000 records in memory
   std::uint64_t max_file_bytes = 64u << 20;
   std::vector<std::string> redact;
   OnAuditFailure on_failure = OnAuditFailure::keep_going;
-  std::string sign_key;                                          // path of a 32-byte Ed25519 seed; "" = unsigned checkpoints
+  std::string sign_key;  // path of a 32-byte Ed25519 seed; "" = unsigned checkpoints
   bool operator==(const AuditRules&) const = default;
 };
 
@@ -149,7 +150,7 @@ struct AuditRules {
 struct Schedule {
   enum Activation : std::uint32_t { kInterval = 1, kEvent = 2, kManual = 4 };
   std::uint32_t activation_mask = kInterval;
-  std::uint32_t event_subscribe = 0;                             // bit N = event N
+  std::uint32_t event_subscribe = 0;  // bit N = event N
   std::uint64_t step_interval_us = 0;
   std::uint64_t phase_us = 0;
   std::uint64_t deadline_us = 0;
@@ -171,13 +172,13 @@ struct Policy {
   HttpRules http;
   FileRules fs_read;
   FileRules fs_write;
-  std::vector<std::string> hal_groups;                           // edge: "temp_sensor", "timer", ...; sorted
+  std::vector<std::string> hal_groups;  // edge: "temp_sensor", "timer", ...; sorted
   std::map<std::string, RegisteredCapability> registered;
   AuditRules audit;
   Schedule schedule;
 
-  std::string base_dir;                                          // what relative host paths start from; not part of equality of rules
-  std::string hash_hex;                                          // SHA-256 of the canonical document; "" when made in code
+  std::string base_dir;  // what relative host paths start from; not part of equality of rules
+  std::string hash_hex;  // SHA-256 of the canonical document; "" when made in code
   bool operator==(const Policy&) const = default;
 };
 

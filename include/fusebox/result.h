@@ -53,7 +53,9 @@ using Result = std::expected<T, Error>;
 inline std::unexpected<Error> fail(Errc code, std::string message, std::string name = {}) {
   return std::unexpected(Error{code, std::move(message), std::move(name), nullptr});
 }
-inline std::unexpected<Error> fail(Error error) { return std::unexpected(std::move(error)); }
+inline std::unexpected<Error> fail(Error error) {
+  return std::unexpected(std::move(error));
+}
 
 // Adds the outer step to an error: "step: message". Once per layer.
 template <class T>
@@ -72,14 +74,14 @@ Error errno_error(std::string_view step, int saved_errno);
 
 // FB_TRY(auto value, expression): binds the value, or returns the error from the enclosing function.
 #define FB_TRY(declaration, ...) FB_TRY_(FUSEBOX_CONCAT(fb_try_, __COUNTER__), declaration, __VA_ARGS__)
-#define FB_TRY_(temporary, declaration, ...)                                      \
-  auto temporary = (__VA_ARGS__);                                                 \
-  if (!temporary) return ::std::unexpected(::std::move(temporary).error());       \
+#define FB_TRY_(temporary, declaration, ...)                                \
+  auto temporary = (__VA_ARGS__);                                           \
+  if (!temporary) return ::std::unexpected(::std::move(temporary).error()); \
   declaration = ::std::move(*temporary)
 
 // FB_CHECK(expression): the same for Result<void>, or where the value is not needed.
-#define FB_CHECK(...)                                                             \
-  do {                                                                            \
-    auto fb_check_result = (__VA_ARGS__);                                         \
+#define FB_CHECK(...)                                                                     \
+  do {                                                                                    \
+    auto fb_check_result = (__VA_ARGS__);                                                 \
     if (!fb_check_result) return ::std::unexpected(::std::move(fb_check_result).error()); \
   } while (false)

@@ -8,12 +8,10 @@
 // Contract capability.md sections 2, 9, 13 and 14; docs/capability.md is the guide.
 //
 // Owner    A Module and a Sandbox own what they need and may be destroyed in any order once no execution runs.
-// Threads  Module: immutable, shareable. Sandbox: every member function, any thread. A log sink is called on the thread
-// of
-//          its execution, so by several at once when several executions log.
-// Errors   Every failure is a value. `Error::name` is the code of contract 14.1 ("CPU_LIMIT", "LINK", ...) and
-// `Error::detail`
-//          an ExecutionFailure when an execution had begun; error_json() turns both into the object of 14.2.
+// Threads  Module: immutable, shareable. Sandbox: every member function, any thread. A log sink is called on the
+//          thread of its execution, so by several at once when several executions log.
+// Errors   Every failure is a value. `Error::name` is the code of contract 14.1 ("CPU_LIMIT", "LINK", ...)
+//          and `Error::detail` an ExecutionFailure when an execution had begun; error_json() turns both into the object of 14.2.
 // Units    as the names say; limits in bytes, nanoseconds and ticks.
 #pragma once
 

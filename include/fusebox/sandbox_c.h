@@ -71,47 +71,52 @@ typedef struct fusebox_sandbox_usage {
   uint64_t host_calls;
 } fusebox_sandbox_usage;
 
-typedef enum fusebox_result_kind { FUSEBOX_RESULT_JSON = 0, FUSEBOX_RESULT_TEXT = 1, FUSEBOX_RESULT_BYTES = 2 } fusebox_result_kind;
+typedef enum fusebox_result_kind {
+  FUSEBOX_RESULT_JSON = 0,
+  FUSEBOX_RESULT_TEXT = 1,
+  FUSEBOX_RESULT_BYTES = 2
+} fusebox_result_kind;
 
 typedef struct fusebox_sandbox_output {
-  char execution_id[37];      /* lower-case text, NUL-terminated; "" when no execution began */
-  char *result;               /* NULL after a failure; a NUL follows result_len bytes */
+  char execution_id[37]; /* lower-case text, NUL-terminated; "" when no execution began */
+  char* result;          /* NULL after a failure; a NUL follows result_len bytes */
   size_t result_len;
   fusebox_result_kind kind;
   fusebox_sandbox_usage usage;
-  char *error;                /* the error object of contract 14.2 as JSON; NULL on success */
+  char* error; /* the error object of contract 14.2 as JSON; NULL on success */
 } fusebox_sandbox_output;
 
 /* Defaults of contract 8.2, no capability enabled. NULL when memory is short. */
-fusebox_sandbox *fusebox_sandbox_new(void);
-void fusebox_sandbox_free(fusebox_sandbox *sandbox);
+fusebox_sandbox* fusebox_sandbox_new(void);
+void fusebox_sandbox_free(fusebox_sandbox* sandbox);
 
 /* For executions that start later; the smaller of policy and setter holds; 0 restores the default (ticks: off). */
-fusebox_code fusebox_sandbox_set_memory_limit(fusebox_sandbox *sandbox, uint64_t bytes);
-fusebox_code fusebox_sandbox_set_cpu_limit_ns(fusebox_sandbox *sandbox, uint64_t nanoseconds);
-fusebox_code fusebox_sandbox_set_wall_limit_ns(fusebox_sandbox *sandbox, uint64_t nanoseconds);
-fusebox_code fusebox_sandbox_set_tick_limit(fusebox_sandbox *sandbox, uint64_t ticks);
+fusebox_code fusebox_sandbox_set_memory_limit(fusebox_sandbox* sandbox, uint64_t bytes);
+fusebox_code fusebox_sandbox_set_cpu_limit_ns(fusebox_sandbox* sandbox, uint64_t nanoseconds);
+fusebox_code fusebox_sandbox_set_wall_limit_ns(fusebox_sandbox* sandbox, uint64_t nanoseconds);
+fusebox_code fusebox_sandbox_set_tick_limit(fusebox_sandbox* sandbox, uint64_t ticks);
 
 /* Replaces the policy. On failure the old one stays and `error`, when not NULL, gets JSON to be given to fusebox_sandbox_string_free. */
-fusebox_code fusebox_sandbox_load_policy(fusebox_sandbox *sandbox, const char *path, char **error);
+fusebox_code fusebox_sandbox_load_policy(fusebox_sandbox* sandbox, const char* path, char** error);
 
 /* `function` NULL means "run", "" means "_start". `output` may be NULL. It is always set, and freed with output_free. */
-fusebox_code fusebox_sandbox_execute(fusebox_sandbox *sandbox, const uint8_t *wasm, size_t wasm_len, const char *function,
-                                     const char *input, size_t input_len, fusebox_sandbox_output *output);
+fusebox_code fusebox_sandbox_execute(fusebox_sandbox* sandbox, const uint8_t* wasm, size_t wasm_len,
+                                     const char* function, const char* input, size_t input_len,
+                                     fusebox_sandbox_output* output);
 
 /* The same under an id of the caller's, so that another thread can cancel it. `id` is what fusebox_sandbox_new_id gave. */
-fusebox_code fusebox_sandbox_new_id(fusebox_sandbox *sandbox, char id[37]);
-fusebox_code fusebox_sandbox_execute_as(fusebox_sandbox *sandbox, const char *id, const uint8_t *wasm, size_t wasm_len,
-                                        const char *function, const char *input, size_t input_len,
-                                        fusebox_sandbox_output *output);
+fusebox_code fusebox_sandbox_new_id(fusebox_sandbox* sandbox, char id[37]);
+fusebox_code fusebox_sandbox_execute_as(fusebox_sandbox* sandbox, const char* id, const uint8_t* wasm, size_t wasm_len,
+                                        const char* function, const char* input, size_t input_len,
+                                        fusebox_sandbox_output* output);
 /* `found`, when not NULL, tells whether an execution of this id was running. FUSEBOX_INTERNAL for text that is no id. */
-fusebox_code fusebox_sandbox_cancel(fusebox_sandbox *sandbox, const char *id, int *found);
+fusebox_code fusebox_sandbox_cancel(fusebox_sandbox* sandbox, const char* id, int* found);
 
-void fusebox_sandbox_output_free(fusebox_sandbox_output *output);
-void fusebox_sandbox_string_free(char *string);
+void fusebox_sandbox_output_free(fusebox_sandbox_output* output);
+void fusebox_sandbox_string_free(char* string);
 
 /* "CPU_LIMIT", ...; "OK" for FUSEBOX_OK. */
-const char *fusebox_sandbox_code_name(fusebox_code code);
+const char* fusebox_sandbox_code_name(fusebox_code code);
 
 #ifdef __cplusplus
 }

@@ -29,10 +29,10 @@ constexpr bool in_bounds(std::uint64_t at, std::uint64_t size, std::uint64_t lim
   return at <= limit && size <= limit - at;
 }
 
-std::string to_hex(ByteView bytes);                              // lower case
-Result<Bytes> from_hex(std::string_view hex);                    // either case; even length
-std::string to_base64(ByteView bytes);                           // RFC 4648 section 4, padded
-Result<Bytes> from_base64(std::string_view text);                // strict: padded, no white space, canonical
+std::string to_hex(ByteView bytes);                // lower case
+Result<Bytes> from_hex(std::string_view hex);      // either case; even length
+std::string to_base64(ByteView bytes);             // RFC 4648 section 4, padded
+Result<Bytes> from_base64(std::string_view text);  // strict: padded, no white space, canonical
 
 // No surrogates, no overlong forms, nothing above U+10FFFF (contract capability.md section 7).
 bool is_utf8(std::string_view text) noexcept;

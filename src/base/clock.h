@@ -20,8 +20,8 @@ class Clock {
  public:
   virtual ~Clock() = default;
   virtual Nanos monotonic() const noexcept = 0;
-  virtual Nanos wall() const noexcept = 0;       // since the Unix epoch, UTC
-  virtual Nanos thread_cpu() const noexcept = 0; // CPU time of the calling thread
+  virtual Nanos wall() const noexcept = 0;        // since the Unix epoch, UTC
+  virtual Nanos thread_cpu() const noexcept = 0;  // CPU time of the calling thread
 };
 
 class RealClock final : public Clock {
@@ -35,7 +35,7 @@ class ManualClock final : public Clock {
  public:
   explicit ManualClock(Nanos wall_start = std::chrono::seconds{1'700'000'000}) noexcept : wall_start_(wall_start) {}
   void advance(Nanos by) noexcept { now_ns_.fetch_add(by.count()); }
-  void set_wall(Nanos wall) noexcept;            // wall time may jump, also backwards; monotonic time does not move
+  void set_wall(Nanos wall) noexcept;  // wall time may jump, also backwards; monotonic time does not move
   Nanos monotonic() const noexcept override { return Nanos{now_ns_.load()}; }
   Nanos wall() const noexcept override;
   Nanos thread_cpu() const noexcept override { return Nanos{now_ns_.load()}; }

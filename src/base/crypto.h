@@ -18,7 +18,7 @@
 namespace fusebox::base {
 
 Sha256 sha256(ByteView data);
-Result<Sha256> sha256_from_hex(std::string_view hex);            // exactly 64 digits
+Result<Sha256> sha256_from_hex(std::string_view hex);  // exactly 64 digits
 
 class Sha256Stream {
  public:
@@ -27,7 +27,7 @@ class Sha256Stream {
   Sha256Stream(Sha256Stream&&) noexcept;
   Sha256Stream& operator=(Sha256Stream&&) noexcept;
   void update(ByteView data);
-  Sha256 finish();                                               // the stream is empty afterwards
+  Sha256 finish();  // the stream is empty afterwards
 
  private:
   struct Impl;
@@ -50,12 +50,12 @@ struct Ed25519Signature {
 class Ed25519Key {
  public:
   static Result<Ed25519Key> generate(Random& random);
-  static Result<Ed25519Key> from_seed(ByteView seed);            // 32 bytes
+  static Result<Ed25519Key> from_seed(ByteView seed);  // 32 bytes
   ~Ed25519Key();
   Ed25519Key(Ed25519Key&&) noexcept;
   Ed25519Key& operator=(Ed25519Key&&) noexcept;
   Ed25519PublicKey public_key() const;
-  ByteView seed() const noexcept;                                // for storing in a file only its user can read
+  ByteView seed() const noexcept;  // for storing in a file only its user can read
   Result<Ed25519Signature> sign(ByteView message) const;
 
  private:

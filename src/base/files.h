@@ -20,11 +20,11 @@ namespace fusebox::base {
 class Fd {
  public:
   Fd() noexcept = default;
-  static Fd adopt(int raw) noexcept { return Fd(raw); }          // takes ownership; -1 means empty
+  static Fd adopt(int raw) noexcept { return Fd(raw); }  // takes ownership; -1 means empty
   Fd(Fd&& from) noexcept : raw_(std::exchange(from.raw_, -1)) {}
   Fd& operator=(Fd&& from) noexcept;
   ~Fd();
-  int get() const noexcept { return raw_; }                      // lends it; do not close
+  int get() const noexcept { return raw_; }  // lends it; do not close
   explicit operator bool() const noexcept { return raw_ >= 0; }
   int release() noexcept { return std::exchange(raw_, -1); }
 

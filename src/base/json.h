@@ -22,14 +22,14 @@
 
 namespace fusebox::base::json {
 
-inline constexpr std::size_t kDepthMax = 64;                     // contract; also what keeps our recursion bounded
-inline constexpr std::size_t kProblemsMax = 100;                 // nobody reads more; the count goes on
-inline constexpr std::size_t kValuesMax = 1u << 20;              // of a tree; a hostile 16 MiB text would hold 8 million
-inline constexpr std::size_t kOpenKeysMax = 1u << 20;            // keys of objects not yet closed, kept to find duplicates
-inline constexpr std::size_t kPointerBytesMax = 256;             // long keys above many values would multiply without it
+inline constexpr std::size_t kDepthMax = 64;           // contract; also what keeps our recursion bounded
+inline constexpr std::size_t kProblemsMax = 100;       // nobody reads more; the count goes on
+inline constexpr std::size_t kValuesMax = 1u << 20;    // of a tree; a hostile 16 MiB text would hold 8 million
+inline constexpr std::size_t kOpenKeysMax = 1u << 20;  // keys of objects not yet closed, kept to find duplicates
+inline constexpr std::size_t kPointerBytesMax = 256;   // long keys above many values would multiply without it
 
 struct Location {
-  std::uint32_t line = 1;                                        // both from 1; columns count bytes
+  std::uint32_t line = 1;  // both from 1; columns count bytes
   std::uint32_t column = 1;
 };
 
@@ -37,9 +37,9 @@ struct Location {
 struct Problem {
   std::string file;
   Location at;
-  std::string pointer;                                           // RFC 6901, "" = the whole document
+  std::string pointer;  // RFC 6901, "" = the whole document
   std::string message;
-  std::string text() const;                                      // "policy.json:7:18: message"
+  std::string text() const;  // "policy.json:7:18: message"
 };
 
 // All things wrong with a document, in the order found.
@@ -59,7 +59,7 @@ class Problems {
 };
 
 enum class Kind : std::uint8_t { null, boolean, integer, number, string, array, object };
-std::string_view to_string(Kind kind) noexcept;                  // "null", "boolean", ... for messages
+std::string_view to_string(Kind kind) noexcept;  // "null", "boolean", ... for messages
 
 class Node {
  public:
@@ -77,16 +77,16 @@ class Node {
   // An integer is kept as sign and magnitude, so that all of int64 and uint64 fit.
   bool negative() const noexcept { return negative_; }
   std::uint64_t magnitude() const noexcept { return magnitude_; }
-  std::optional<std::int64_t> as_i64() const noexcept;           // empty when it does not fit or is no integer
+  std::optional<std::int64_t> as_i64() const noexcept;  // empty when it does not fit or is no integer
   std::optional<std::uint64_t> as_u64() const noexcept;
-  double number() const noexcept { return number_; }             // also set for integers
+  double number() const noexcept { return number_; }  // also set for integers
   // For Kind::number: the text as written, cut at 64 bytes, for messages.
   const std::string& string() const noexcept { return string_; }
   std::span<const Node> elements() const noexcept { return members().items; }
   // Members of an object: keys()[i] names elements()[i], in document order.
   std::span<const std::string> keys() const noexcept { return members().keys; }
   std::span<const Location> key_locations() const noexcept { return members().key_locations; }
-  const Node* find(std::string_view key) const noexcept;         // null when absent or not an object
+  const Node* find(std::string_view key) const noexcept;  // null when absent or not an object
 
  private:
   friend class Builder;
@@ -111,14 +111,14 @@ class Node {
 };
 
 struct ParseOptions {
-  std::string file = "<json>";                                   // only for messages
+  std::string file = "<json>";  // only for messages
   std::size_t bytes_max = 16u << 20;
-  bool pointers = true;                                          // false saves the pointers' memory on hot paths
+  bool pointers = true;  // false saves the pointers' memory on hot paths
 };
 
 struct Document {
   std::string file;
-  std::unique_ptr<Node> root;                                    // never null
+  std::unique_ptr<Node> root;  // never null
 };
 
 // Text problems (syntax, duplicate keys, bad UTF-8) go to `problems`; returns nothing when there is no usable tree.
@@ -137,17 +137,19 @@ class ObjectReader {
   // Reports a problem at once when `node` is not an object; then every reader returns its default.
   ObjectReader(const Document& document, const Node& node, Problems& problems, std::string what);
 
-  bool has(std::string_view key);                                // marks as known
-  const Node* optional(std::string_view key);                    // marks as known; null when absent
-  const Node* required(std::string_view key);                    // reports when absent
+  bool has(std::string_view key);              // marks as known
+  const Node* optional(std::string_view key);  // marks as known; null when absent
+  const Node* required(std::string_view key);  // reports when absent
 
   // Values outside [min, max] are reported with both bounds. `unit` completes the sentence: "bytes", "ms", "".
-  std::uint64_t u64(std::string_view key, std::uint64_t fallback, std::uint64_t min, std::uint64_t max, std::string_view unit = {});
+  std::uint64_t u64(std::string_view key, std::uint64_t fallback, std::uint64_t min, std::uint64_t max,
+                    std::string_view unit = {});
   bool boolean(std::string_view key, bool fallback);
   std::string string(std::string_view key, std::string fallback, std::size_t bytes_max = 65536);
   // Index into `names`; an unknown name is reported with the allowed ones and the nearest.
   std::size_t choice(std::string_view key, std::size_t fallback, std::span<const std::string_view> names);
-  std::vector<std::string> strings(std::string_view key, std::vector<std::string> fallback, std::size_t count_max = 1024);
+  std::vector<std::string> strings(std::string_view key, std::vector<std::string> fallback,
+                                   std::size_t count_max = 1024);
 
   void problem(const Node& at, std::string message);
   void problem_here(std::string message);
@@ -175,13 +177,13 @@ class Writer {
   Writer& begin_array();
   Writer& end_array();
   Writer& key(std::string_view key);
-  Writer& string(std::string_view value);                        // must be valid UTF-8
+  Writer& string(std::string_view value);  // must be valid UTF-8
   Writer& integer(std::int64_t value);
   Writer& unsigned_integer(std::uint64_t value);
-  Writer& number(double value);                                  // null for NaN and infinities, which JSON does not have
+  Writer& number(double value);  // null for NaN and infinities, which JSON does not have
   Writer& boolean(bool value);
   Writer& null();
-  Writer& raw(std::string_view json);                            // already valid JSON
+  Writer& raw(std::string_view json);  // already valid JSON
   const std::string& text() const noexcept { return out_; }
   std::string take() { return std::move(out_); }
 

@@ -21,7 +21,7 @@ enum class LogLevel : std::uint8_t { debug, info, warn, error };
 std::string_view to_string(LogLevel level) noexcept;
 
 struct LogField {
-  std::string_view key;                                          // valid UTF-8, from code; none of the four above
+  std::string_view key;  // valid UTF-8, from code; none of the four above
   std::variant<std::string_view, std::int64_t, std::uint64_t, double, bool> value;
 };
 
@@ -31,8 +31,10 @@ using LogLineSink = std::function<void(std::string_view line)>;
 
 class Logger {
  public:
-  Logger(const Clock& clock, LogLevel level_min, LogLineSink sink) : clock_(clock), level_min_(level_min), sink_(std::move(sink)) {}
-  void log(LogLevel level, std::string_view component, std::string_view message, std::initializer_list<LogField> fields = {});
+  Logger(const Clock& clock, LogLevel level_min, LogLineSink sink)
+      : clock_(clock), level_min_(level_min), sink_(std::move(sink)) {}
+  void log(LogLevel level, std::string_view component, std::string_view message,
+           std::initializer_list<LogField> fields = {});
 
  private:
   const Clock& clock_;

@@ -42,7 +42,7 @@ struct AuditOptions {
   std::filesystem::path path;  // empty = in memory
   std::uint64_t max_file_bytes = 64u << 20;
   policy::OnAuditFailure on_failure = policy::OnAuditFailure::keep_going;
-  std::vector<std::string> redact;  // header names, beside the ones that always are
+  std::vector<std::string> redact;           // header names, beside the ones that always are
   std::optional<base::Ed25519Key> sign_key;  // signs checkpoints
 };
 // From a policy: relative paths start at `base_dir`; reads the signing key. `invalid` or the file's error, naming the
@@ -50,16 +50,16 @@ struct AuditOptions {
 base::Result<AuditOptions> audit_options(const policy::AuditRules& rules, const std::filesystem::path& base_dir);
 
 struct AuditStatus {
-  bool failing = false;  // the last attempt to write failed
-  std::string message;  // why
-  std::uint64_t queued = 0;  // records not yet written
+  bool failing = false;       // the last attempt to write failed
+  std::string message;        // why
+  std::uint64_t queued = 0;   // records not yet written
   std::uint64_t dropped = 0;  // since writing last worked
 };
 
 class AuditLog {
  public:
   AuditLog(AuditOptions options, const base::Clock& clock);  // the file is first opened by flush(), head() or admit()
-  ~AuditLog();  // close()
+  ~AuditLog();                                               // close()
   AuditLog(const AuditLog&) = delete;
   AuditLog& operator=(const AuditLog&) = delete;
 
@@ -105,10 +105,10 @@ class AuditLog {
   };
 
   bool enqueue(const AuditRecord& record, base::Nanos wall, base::Nanos mono);  // false: the queues are full
-  std::uint64_t waiting() const noexcept;  // records not yet written
+  std::uint64_t waiting() const noexcept;                                       // records not yet written
   // The functions below need commit_mutex_.
   std::uint64_t take_batch();  // how many records or drops there are to write
-  void take_arrivals();  // a new batch_, of everything that has arrived
+  void take_arrivals();        // a new batch_, of everything that has arrived
   base::Result<void> commit();
   base::Result<void> open_file();  // locks it
   base::Result<void> chain_all(bool waited);
@@ -145,7 +145,7 @@ class AuditLog {
   std::array<Queue, kAuditQueues> queues_;
   // Apart from everything else: every append() writes the first.
   alignas(64) std::atomic<std::uint64_t> arrived_ = 0;  // records appended
-  std::atomic<std::uint64_t> left_ = 0;  // those of them that wait no longer
+  std::atomic<std::uint64_t> left_ = 0;                 // those of them that wait no longer
 
   alignas(64) mutable std::mutex state_mutex_;
   Dropped dropped_;

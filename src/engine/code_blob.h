@@ -1,8 +1,9 @@
 // Compiled code with what Fusebox must know beside it, as bytes for caches and artifacts (docs/formats/code.md).
 //
 // The bytes are authenticated before they come here (code_cache.h), so a wrong one means damage or a defect, not an
-// attack; the reader is bounded all the same. Threads  pure functions. Errors   `corrupt` for what encode_code() never
-// wrote; `stale` when another engine or other settings made it.
+// attack; the reader is bounded all the same.
+// Threads  pure functions.
+// Errors   `corrupt` for what encode_code() never wrote; `stale` when another engine or other settings made it.
 #pragma once
 
 #include <string_view>

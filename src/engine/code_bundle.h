@@ -2,9 +2,10 @@
 // file.
 //
 // The module's own bytes go along, so that running a bundle needs nothing else and inspects the module as always.
-// Native code is used only after its MAC matched (code_file.h); the bundle itself promises nothing. Threads  plain
-// values and pure functions. A view() dies with the bytes it was read from. Errors   `invalid`, with the offset, for
-// bytes that are no bundle. Format   docs/formats/bundle.md
+// Native code is used only after its MAC matched (code_file.h); the bundle itself promises nothing.
+// Threads  plain values and pure functions. A view() dies with the bytes it was read from.
+// Errors   `invalid`, with the offset, for bytes that are no bundle.
+// Format   docs/formats/bundle.md
 #pragma once
 
 #include <string>

@@ -36,7 +36,7 @@ namespace fusebox::engine {
 inline constexpr std::uint64_t kCodeCacheBytesDefault = 268'435'456;  // contract 12.2
 inline constexpr std::size_t kCodeCacheMemoryEntries = 64;            // codes kept in memory; each is megabytes at most
 
-inline constexpr std::size_t kCodesOfferedMax = 64;              // bundles a process opens; each holds a few codes
+inline constexpr std::size_t kCodesOfferedMax = 64;  // bundles a process opens; each holds a few codes
 
 struct CacheEvent {
   enum class Kind : std::uint8_t {
@@ -87,7 +87,7 @@ class CodeCache {
   };
   struct Offered {
     base::Bytes bytes;
-    CodeFile file;                                               // its MAC matched; points into `bytes`
+    CodeFile file;  // its MAC matched; points into `bytes`
   };
   struct Flight {  // one compilation that others wait for
     std::optional<base::Result<CodePtr>> result;
@@ -110,7 +110,7 @@ class CodeCache {
   std::list<Kept> kept_;  // most recently used first
   std::map<Key, std::list<Kept>::iterator> by_key_;
   std::map<Key, std::shared_ptr<Flight>> flights_;
-  std::multimap<base::Sha256, Offered> offered_;                 // by module; at most kCodesOfferedMax
+  std::multimap<base::Sha256, Offered> offered_;  // by module; at most kCodesOfferedMax
 
   std::mutex secret_mutex_;
   std::optional<CodeSecret> secret_;

@@ -1,9 +1,11 @@
 // Gives names to what the host must reach and wasm left nameless, before the metering pass runs.
 //
-// A start section becomes an export: the engine would run it during instantiation, before the host can find the guest's
-// counter, so it could be neither charged nor stopped. The host calls the export right after instantiation, under the
-// same limits as any other call. Memory 0 gets a name where it has none, for usage figures and host-side growth. Input
-// only bytes that Wasmtime's validator accepted, with their ModuleInfo. Threads  pure function.
+// A start section becomes an export: the engine would run it during instantiation, before the host can find the
+// guest's counter, so it could be neither charged nor stopped. The host calls the export right after instantiation,
+// under the same limits as any other call. Memory 0 gets a name where it has none, for usage figures and host-side
+// growth.
+// Input    only bytes that Wasmtime's validator accepted, with their ModuleInfo.
+// Threads  pure function.
 #pragma once
 
 #include <cstdint>

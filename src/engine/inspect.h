@@ -16,28 +16,48 @@
 
 namespace fusebox::engine {
 
-enum class ValType : std::uint8_t { i32 = 0x7f, i64 = 0x7e, f32 = 0x7d, f64 = 0x7c, v128 = 0x7b, funcref = 0x70, externref = 0x6f };
+enum class ValType : std::uint8_t {
+  i32 = 0x7f,
+  i64 = 0x7e,
+  f32 = 0x7d,
+  f64 = 0x7c,
+  v128 = 0x7b,
+  funcref = 0x70,
+  externref = 0x6f
+};
 std::string_view to_string(ValType type) noexcept;
 
 struct FuncType {
   std::vector<ValType> params;
   std::vector<ValType> results;
   bool operator==(const FuncType&) const = default;
-  std::string text() const;                                      // "(i32, i32) -> i32", "() -> ()"
+  std::string text() const;  // "(i32, i32) -> i32", "() -> ()"
 };
 
 enum class ExternKind : std::uint8_t { function = 0, table = 1, memory = 2, global = 3, tag = 4 };
 std::string_view to_string(ExternKind kind) noexcept;
 
-struct MemoryType { std::uint64_t pages_min = 0; std::optional<std::uint64_t> pages_max; bool is64 = false; bool shared = false; };
-struct TableType { ValType element = ValType::funcref; std::uint64_t elements_min = 0; std::optional<std::uint64_t> elements_max; };
-struct GlobalType { ValType type = ValType::i32; bool is_mutable = false; };
+struct MemoryType {
+  std::uint64_t pages_min = 0;
+  std::optional<std::uint64_t> pages_max;
+  bool is64 = false;
+  bool shared = false;
+};
+struct TableType {
+  ValType element = ValType::funcref;
+  std::uint64_t elements_min = 0;
+  std::optional<std::uint64_t> elements_max;
+};
+struct GlobalType {
+  ValType type = ValType::i32;
+  bool is_mutable = false;
+};
 
 struct Import {
   std::string module;
   std::string field;
   ExternKind kind = ExternKind::function;
-  FuncType function;                                             // set by kind, as the three below
+  FuncType function;  // set by kind, as the three below
   MemoryType memory;
   TableType table;
   GlobalType global;
@@ -46,15 +66,19 @@ struct Export {
   std::string name;
   ExternKind kind = ExternKind::function;
   std::uint32_t index = 0;
-  FuncType function;                                             // for functions
+  FuncType function;  // for functions
 };
-struct CustomSection { std::string name; std::uint64_t offset = 0; std::uint64_t size_bytes = 0; };
+struct CustomSection {
+  std::string name;
+  std::uint64_t offset = 0;
+  std::uint64_t size_bytes = 0;
+};
 
 struct ModuleInfo {
   std::vector<FuncType> types;
   std::vector<Import> imports;
   std::vector<Export> exports;
-  std::vector<MemoryType> memories;                              // imported ones first, as in index space
+  std::vector<MemoryType> memories;  // imported ones first, as in index space
   std::vector<TableType> tables;
   std::optional<std::uint32_t> start_function;
   std::vector<CustomSection> custom_sections;

@@ -29,11 +29,11 @@ inline constexpr std::string_view kMeterExport = "fusebox:meter";
 inline constexpr std::int64_t kStopBias = -(std::int64_t{1} << 62);
 inline constexpr std::int64_t kTicksMax = (std::int64_t{1} << 61);  // no machine spends more: 2^61 ticks are decades
 
-enum class MeterMode : std::uint8_t { time, ticks };             // `ticks` counts and can be stopped by time as well
+enum class MeterMode : std::uint8_t { time, ticks };  // `ticks` counts and can be stopped by time as well
 
 struct MeterOptions {
   MeterMode mode = MeterMode::ticks;
-  bool unroll = true;                                            // small loops; ticks are the same without
+  bool unroll = true;  // small loops; ticks are the same without
 };
 
 // What the host must know about the rewritten code to read its traps. Sorted by offset; offsets are of the rewritten module.

@@ -1,9 +1,9 @@
 // How much of the running native stack is left, and a second stack for calls that need more.
 //
-// Wasmtime bounds a guest's stack by the engine's setting alone and trusts that the thread has that much. A thread with
-// less (or a host function deep inside another call) would be overflown by a recursing guest; such a call runs on a
-// stack of its own. Calls of one thread nest, so switching stacks around a call and back is enough. Threads  everything
-// here concerns the calling thread.
+// Wasmtime bounds a guest's stack by the engine's setting alone and trusts that the thread has that much. A thread
+// with less (or a host function deep inside another call) would be overflown by a recursing guest; such a call runs on
+// a stack of its own. Calls of one thread nest, so switching stacks around a call and back is enough.
+// Threads  everything here concerns the calling thread.
 #pragma once
 
 #include <cstddef>

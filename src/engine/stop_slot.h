@@ -1,9 +1,9 @@
 // One call in flight, as whoever stops it sees it, and the decision whether it must end.
 //
-// A slot lives on the calling thread's stack and is entered into that thread's chain (stop_thread.h). The decision runs
-// in a signal handler or on the watcher's thread: it allocates nothing, takes no lock, and only reads clocks. Threads
-// plain fields are written before the slot is entered; atomics may change while it is in the chain. Units nanoseconds
-// of CLOCK_MONOTONIC and of the calling thread's CPU clock.
+// A slot lives on the calling thread's stack and is entered into that thread's chain (stop_thread.h). The decision
+// runs in a signal handler or on the watcher's thread: it allocates nothing, takes no lock, and only reads clocks.
+// Threads  plain fields are written before the slot is entered; atomics may change while it is in the chain.
+// Units    nanoseconds of CLOCK_MONOTONIC and of the calling thread's CPU clock.
 #pragma once
 
 #include <time.h>

@@ -4,6 +4,8 @@
 
 namespace fusebox::engine {
 
-std::string_view engine_version() noexcept { return "Wasmtime " WASMTIME_VERSION; }
+std::string_view engine_version() noexcept {
+  return "Wasmtime " WASMTIME_VERSION;
+}
 
 }  // namespace fusebox::engine

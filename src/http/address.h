@@ -1,7 +1,8 @@
 // IP addresses and the question that protects the host's own network: may a guest reach this one?
 //
 // Contract capability.md 10.1. An IPv6 address that carries an IPv4 address (mapped, NAT64, 6to4) is judged by the
-// carried one, because that is where its packets go. Threads  plain values, pure functions.
+// carried one, because that is where its packets go.
+// Threads  plain values, pure functions.
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
 // Writes code: what the guest had, and the few sequences the pass adds. Keeps the map of what came from where.
 //
-// Owner    borrows the module, the writer and the map. Threads  one at a time.
+// Owner    borrows the module, the writer and the map.
+// Threads  one at a time.
 #pragma once
 
 #include <cstdint>

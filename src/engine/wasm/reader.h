@@ -1,8 +1,10 @@
 // A bounded cursor over the binary format of WebAssembly.
 //
-// The first problem sticks: every later read gives zero, at_end() is true, and error() says what and where. So a caller
-// may read a whole record and look once. Owner    borrows the bytes. Threads  one at a time. Units  offsets are bytes
-// from the start of the module.
+// The first problem sticks: every later read gives zero, at_end() is true, and error() says what and where. So a
+// caller may read a whole record and look once.
+// Owner    borrows the bytes.
+// Threads  one at a time.
+// Units    offsets are bytes from the start of the module.
 #pragma once
 
 #include <cstdint>

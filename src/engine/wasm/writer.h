@@ -1,6 +1,8 @@
 // Appends the binary format of WebAssembly to a growing buffer.
 //
-// Owner    owns its bytes until take(). Threads  one at a time. Units  offsets are bytes from the start of the module.
+// Owner    owns its bytes until take().
+// Threads  one at a time.
+// Units    offsets are bytes from the start of the module.
 #pragma once
 
 #include <array>
