@@ -12,6 +12,7 @@
 #include <wabt/wast-parser.h>
 #include <wasmtime.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <expected>
@@ -182,11 +183,12 @@ class BareInstance {
       result.trapped = true;
       return result;
     }
-    if (budget && counter() != nullptr) *counter() = *budget;
+    // Another thread may look at the counter while the guest runs.
+    if (budget && counter() != nullptr) std::atomic_ref(*counter()).store(*budget);
     host_calls_.clear();
     run(item.of.func, arguments, result);
     result.host_calls = host_calls_;
-    if (counter() != nullptr) result.counter = *counter();
+    if (counter() != nullptr) result.counter = std::atomic_ref(*counter()).load();
     if (const auto memory = export_memory("memory")) result.memory_hash = hash(*memory);
     return result;
   }
