@@ -51,7 +51,6 @@ base::Result<Artifact> read_artifact_file(const std::string& path) {
           path + ": not a binary module: it does not begin with the bytes 00 61 73 6d; text goes into a .wat file",
           "COMPILE");
     }
-    artifact.from_text = true;
     FB_TRY(artifact.wasm, assemble_text(bytes, path));
     return artifact;
   }

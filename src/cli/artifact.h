@@ -18,9 +18,8 @@ inline constexpr std::uint64_t kArtifactBytesMax = std::uint64_t{256}
                                                    << 20;  // the largest `module_bytes` (contract 8.2)
 
 struct Artifact {
-  std::string path;  // as given; "-" reads standard input
-  base::Bytes wasm;  // always the binary form
-  bool from_text = false;
+  std::string path;             // as given; "-" reads standard input
+  base::Bytes wasm;             // always the binary form
   bool compiled = false;        // `file` is a bundle and `wasm` is empty
   base::Bytes file;             // the bundle's own bytes
   capability::SideFiles sides;  // beside the module, where they exist

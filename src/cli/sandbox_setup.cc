@@ -24,6 +24,12 @@ fs::path store_path() {
   return base::user_data_dir() / "modules";
 }
 
+base::Result<std::shared_ptr<engine::Engine>> engine_without_pool() {
+  engine::EngineOptions options;
+  options.pool_instances = 0;
+  return engine::Engine::create(options);
+}
+
 SandboxSetup::SandboxSetup(const SetupOptions& options) : options_(options) {
   engine::CodeCacheOptions cache;
   if (!options.no_cache)

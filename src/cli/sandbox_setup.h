@@ -28,6 +28,9 @@ void add_setup_options(CLI::App& verb, SetupOptions& options);
 std::filesystem::path secret_path();  // the secret compiled code is sealed with
 std::filesystem::path store_path();   // the module store
 
+// For verbs that look at modules and run none: no pool is reserved.
+base::Result<std::shared_ptr<engine::Engine>> engine_without_pool();
+
 class SandboxSetup {
  public:
   // A cache folder that cannot be used is no error: code is then compiled each time.

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "cli/artifact.h"
+#include "cli/sandbox_setup.h"
 #include "cli/verb.h"
 #include "engine/engine.h"
 #include "engine/inspect.h"
@@ -139,9 +140,7 @@ std::string json_of(const Artifact& artifact, const ModuleInfo& info) {
 
 // Untrusted bytes meet Wasmtime's validator before our reader.
 base::Result<ModuleInfo> inspect_valid(const Artifact& artifact) {
-  engine::EngineOptions options;
-  options.pool_instances = 0;
-  FB_TRY(const std::shared_ptr<engine::Engine> engine, engine::Engine::create(options));
+  FB_TRY(const std::shared_ptr<engine::Engine> engine, engine_without_pool());
   FB_CHECK(base::within(artifact.path, engine->validate(artifact.wasm)));
   return base::within(artifact.path, engine::inspect(artifact.wasm));
 }

@@ -36,16 +36,12 @@ struct ModuleOptions {
 };
 
 base::Result<void> validate(base::ByteView wasm) {
-  engine::EngineOptions options;
-  options.pool_instances = 0;
-  FB_TRY(const std::shared_ptr<engine::Engine> engine, engine::Engine::create(options));
+  FB_TRY(const std::shared_ptr<engine::Engine> engine, engine_without_pool());
   return engine->validate(wasm);
 }
 
 base::Result<void> compile(base::ByteView wasm) {
-  engine::EngineOptions options;
-  options.pool_instances = 0;
-  FB_TRY(const std::shared_ptr<engine::Engine> engine, engine::Engine::create(options));
+  FB_TRY(const std::shared_ptr<engine::Engine> engine, engine_without_pool());
   FB_CHECK(engine::Code::compile(engine, wasm));
   return {};
 }
