@@ -22,13 +22,15 @@ const Edges kHouse = {
     {"engine", {"base"}},
     {"http", {"base"}},
     {"capability", {"base", "engine", "policy", "http"}},
-    {"cli", {"base", "engine", "policy", "http", "capability"}},
+    {"edge", {"base", "engine", "policy"}},
+    {"cli", {"base", "engine", "policy", "http", "capability", "edge"}},
 };
 
 // public header -> the folder that owns it.
 const std::map<std::string, std::string> kPublicHeaders = {
     {"fusebox/result.h", "base"},        {"fusebox/policy.h", "policy"},        {"fusebox/outcome.h", "engine"},
     {"fusebox/sandbox.h", "capability"}, {"fusebox/sandbox_c.h", "capability"}, {"fusebox/hash.h", "base"},
+    {"fuse_types.h", "edge"},            {"fuse.h", "edge"},                    {"fusebox/edge.h", "edge"},
 };
 
 // A library's headers -> the only folder that may include them, and whether its headers may.
@@ -101,6 +103,22 @@ TEST(Layering, IncludesFollowTheEdgesOfTheHouse) {
         if (target.empty() || target == folder) continue;
         EXPECT_TRUE(may_use.contains(target))
             << file << " includes " << include << ": " << folder << " may not use " << target;
+      }
+    }
+  }
+}
+
+// The edge core runs on microcontrollers: no heap, no hosted library, nothing of the other rooms.
+TEST(Layering, TheEdgeCoreUsesNothingOfAHostedSystem) {
+  const std::set<std::string> standard = {"atomic", "cstddef", "cstdint", "cstring", "limits", "new", "type_traits"};
+  for (const char* folder : {"src/edge/core", "src/edge/hal"}) {
+    for (const fs::path& file : sources_below(source_root() / folder)) {
+      if (is_test_file(file)) continue;
+      for (const std::string& include : includes_of(file)) {
+        const bool own = include.starts_with("edge/core/") || include.starts_with("edge/hal/") ||
+                         include == "edge/backend.h" || include == "edge/port.h" || include == "edge/inputs.h" ||
+                         include == "fuse_types.h" || include == "fusebox/edge.h";
+        EXPECT_TRUE(own || standard.contains(include)) << file << " includes " << include;
       }
     }
   }

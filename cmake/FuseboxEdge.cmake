@@ -1,0 +1,5 @@
+# The edge runtime's parts that also run on microcontrollers are compiled as they are there: no exceptions, no RTTI.
+file(GLOB_RECURSE edge_core CONFIGURE_DEPENDS
+  "${CMAKE_CURRENT_SOURCE_DIR}/src/edge/core/*.cc" "${CMAKE_CURRENT_SOURCE_DIR}/src/edge/hal/*.cc")
+list(FILTER edge_core EXCLUDE REGEX "_test\\.cc$")
+set_source_files_properties(${edge_core} PROPERTIES COMPILE_OPTIONS "-fno-exceptions;-fno-rtti;-fno-threadsafe-statics;-fasynchronous-unwind-tables")

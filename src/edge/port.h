@@ -1,0 +1,37 @@
+// What the core needs from the system it runs on; one implementation per platform (docs/porting.md).
+//
+// Threads  every function may be called from any thread, pause() and now_ns() also while the lock is held.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fusebox::edge {
+
+class Port {
+ public:
+  // Takes the runtime's lock, waiting for another thread if need be. False, at once, when this thread holds it already: the
+  // caller is a HAL callback.
+  virtual bool enter() = 0;
+  virtual void leave() = 0;
+  // Whether this thread holds the lock.
+  virtual bool inside() const = 0;
+
+  // Monotonic time of accounts (step durations, back-off, deadlines): never shown to a guest, read without the HAL. The
+  // cheapest clock the platform has; the epoch is arbitrary.
+  virtual std::uint64_t now_ns() const = 0;
+
+  // While another thread leaves a section of a few instructions.
+  virtual void pause() const = 0;
+
+  // SHA-256, for policies that name the module's hash. False where the platform has none: such a load is refused.
+  virtual bool sha256(const void* bytes, std::size_t size, std::uint8_t out[32]) const = 0;
+
+  // Keeps `text` as the last failure of this thread (fuse_last_error). May do nothing.
+  virtual void note_error(const char* text) = 0;
+
+ protected:
+  ~Port() = default;
+};
+
+}  // namespace fusebox::edge
