@@ -1,7 +1,8 @@
 // The HAL as data: one row per import, one entry per group. A row drives linking, type checks, policy checks, argument
 // checks, the generated documentation and the guest's header; nothing else knows an import by name.
 //
-// A new group is one folder beside this file: its rows and handlers, one line in table.cc.
+// A new group is one folder beside this file: its rows and handlers, one line in table.cc, and its struct of callbacks in
+// fuse_types.h and Hal.
 // Owner    everything is static.
 #pragma once
 
@@ -63,6 +64,9 @@ struct HalGroup {
   const char* summary;
   const ImportRow* rows;
   std::size_t row_count;
+  // The group's member of fuse_hal_t, which holds nothing but function pointers: its size, 0 without one, and what takes it.
+  std::size_t hal_bytes = 0;
+  void (*take)(const void* member, Hal& out) = nullptr;
 };
 
 // In order of capability bit; groups this build leaves out are absent.

@@ -1,0 +1,10 @@
+// HAL group camera: the newest frame, copied into the module's memory.
+#pragma once
+
+#include "edge/hal/table.h"
+
+namespace fusebox::edge {
+
+extern const HalGroup kCameraGroup;
+
+}  // namespace fusebox::edge

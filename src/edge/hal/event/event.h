@@ -1,0 +1,10 @@
+// HAL group event: a module posts events to others. Always there.
+#pragma once
+
+#include "edge/hal/table.h"
+
+namespace fusebox::edge {
+
+extern const HalGroup kEventGroup;
+
+}  // namespace fusebox::edge

@@ -1,0 +1,10 @@
+// HAL group gpio: digital pins.
+#pragma once
+
+#include "edge/hal/table.h"
+
+namespace fusebox::edge {
+
+extern const HalGroup kGpioGroup;
+
+}  // namespace fusebox::edge

@@ -1,0 +1,10 @@
+// HAL group temp_sensor: one temperature.
+#pragma once
+
+#include "edge/hal/table.h"
+
+namespace fusebox::edge {
+
+extern const HalGroup kTempSensorGroup;
+
+}  // namespace fusebox::edge

@@ -1,0 +1,10 @@
+// HAL group timer: the clock a module may read.
+#pragma once
+
+#include "edge/hal/table.h"
+
+namespace fusebox::edge {
+
+extern const HalGroup kTimerGroup;
+
+}  // namespace fusebox::edge

@@ -1,0 +1,10 @@
+// HAL group uart: serial ports.
+#pragma once
+
+#include "edge/hal/table.h"
+
+namespace fusebox::edge {
+
+extern const HalGroup kUartGroup;
+
+}  // namespace fusebox::edge
