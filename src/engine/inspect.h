@@ -42,6 +42,7 @@ struct MemoryType {
   std::optional<std::uint64_t> pages_max;
   bool is64 = false;
   bool shared = false;
+  bool byte_pages = false;  // pages of one byte; only the pass's own memory has them
 };
 struct TableType {
   ValType element = ValType::funcref;

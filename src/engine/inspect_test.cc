@@ -247,8 +247,12 @@ TEST(Inspect, RefusalsSayWhatAndWhere) {
        "functions are declared but there is no code section at offset 18 (0x12)"},
       {"bad name", module_of({0x00, 0x03, 0x02, 0xc0, 0x80}), Errc::invalid,
        "name is not valid UTF-8 at offset 10 (0xa)"},
-      {"custom page size", module_of({0x05, 0x03, 0x01, 0x08, 0x00}), Errc::unsupported,
-       "uses the custom page sizes proposal, which is not accepted, at offset 11 (0xb)"},
+      {"page size of neither kind", module_of({0x05, 0x04, 0x01, 0x08, 0x00, 0x01}), Errc::invalid,
+       "page sizes are 1 and 65536 bytes at offset 13 (0xd)"},
+      {"page size cut off", module_of({0x05, 0x03, 0x01, 0x08, 0x00}), Errc::invalid,
+       "unexpected end at offset 13 (0xd)"},
+      {"table with a page size", module_of({0x04, 0x05, 0x01, 0x70, 0x08, 0x00, 0x00}), Errc::unsupported,
+       "uses the custom page sizes proposal, which is not accepted, at offset 12 (0xc)"},
   };
   for (const Refusal& c : cases) {
     SCOPED_TRACE(c.name);
@@ -257,6 +261,16 @@ TEST(Inspect, RefusalsSayWhatAndWhere) {
     EXPECT_EQ(info.error().code, c.code);
     EXPECT_EQ(info.error().message, c.message);
   }
+}
+
+TEST(Inspect, MemoriesOfBytePagesAreShownAsTheyAre) {
+  const auto info = inspect(module_of({0x05, 0x08, 0x02, 0x09, 0x08, 0x08, 0x00, 0x08, 0x01, 0x10}));
+  ASSERT_TRUE(info) << info.error().message;
+  ASSERT_EQ(info->memories.size(), 2u);
+  EXPECT_TRUE(info->memories[0].byte_pages);
+  EXPECT_EQ(info->memories[0].pages_max, 8u);
+  EXPECT_FALSE(info->memories[1].byte_pages);
+  EXPECT_EQ(info->memories[1].pages_min, 1u);
 }
 
 TEST(Inspect, SharedAndWideMemoriesAreShownAsTheyAre) {

@@ -227,6 +227,16 @@ TEST(Validate, ProposalsOutsideTheContractAreRefused) {
     EXPECT_EQ(valid.error().code, base::Errc::invalid);
     EXPECT_EQ(valid.error().name, "COMPILE");
   }
+  // A memory of byte pages, as the pass adds one; wabt cannot write it.
+  base::Bytes byte_pages;
+  for (const int byte : std::initializer_list<int>{0, 'a', 's', 'm', 1, 0, 0, 0, 5, 5, 1, 9, 8, 8, 0})
+    byte_pages.push_back(std::byte(byte));
+  const auto code = Code::compile(engine, byte_pages);
+  ASSERT_FALSE(code);
+  EXPECT_EQ(code.error().code, base::Errc::invalid);
+  EXPECT_EQ(code.error().message,
+            "module is not valid WebAssembly: the custom page sizes proposal must be enabled to customize a memory's "
+            "page size (at offset 0xb)");
   EXPECT_TRUE(engine->validate(test::wat("(module (memory 1))")));
 }
 

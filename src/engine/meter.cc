@@ -25,6 +25,8 @@ using wasm::section_rank;
 using wasm::SectionId;
 
 constexpr std::uint8_t kFunctionForm = 0x60;
+constexpr std::uint8_t kWithMaximum = 0x01;
+constexpr std::uint8_t kWithPageSize = 0x08;
 
 base::Error not_accepted(std::string_view proposal) {
   std::string message = "uses the ";
@@ -36,6 +38,7 @@ base::Result<void> check_accepted(const ModuleInfo& info) {
   for (const MemoryType& memory : info.memories) {
     if (memory.shared) return base::fail(not_accepted("threads"));
     if (memory.is64) return base::fail(not_accepted("memory64"));
+    if (memory.byte_pages) return base::fail(not_accepted("custom page sizes"));
   }
   if (info.memories.size() > 1) return base::fail(not_accepted("multi-memory"));
   for (const Import& import : info.imports) {
@@ -167,10 +170,12 @@ class Rewriter {
       new_section(SectionId::exports, [this] { meter_export(); });
   }
 
+  // Pages of one byte: a whole page would have the kernel asked to empty it after every instance.
   void memory() {
-    writer_.u8(1);  // with a maximum
-    writer_.u32(1);
-    writer_.u32(1);
+    writer_.u8(kWithMaximum | kWithPageSize);
+    writer_.u32(kMeterBytes);
+    writer_.u32(kMeterBytes);
+    writer_.u32(0);  // log2 of the page size
   }
 
   void meter_export() {

@@ -1,7 +1,7 @@
 // The rewriting pass that makes a guest stoppable and its work countable (architecture.md "Stopping a guest", docs/adr/0002).
 //
-// The pass adds one memory of one page after the guest's own and exports it as kMeterExport. Its first eight bytes are a
-// signed 64-bit counter, written by the host before a call:
+// The pass adds one memory of eight bytes (custom page sizes proposal) after the guest's own and exports it as
+// kMeterExport. It is a signed 64-bit counter, written by the host before a call:
 //   ticks and time   at every function entry and loop header the region's cost is taken off the counter; the guest traps
 //                    before a region that would make it negative.
 //   time only        the guest only looks whether the counter is negative.
@@ -26,6 +26,7 @@
 namespace fusebox::engine {
 
 inline constexpr std::string_view kMeterExport = "fusebox:meter";
+inline constexpr std::uint32_t kMeterBytes = 8;  // of the pass's memory: the counter and nothing else
 inline constexpr std::int64_t kStopBias = -(std::int64_t{1} << 62);
 inline constexpr std::int64_t kTicksMax = (std::int64_t{1} << 61);  // no machine spends more: 2^61 ticks are decades
 
@@ -79,6 +80,6 @@ struct Metered {
 base::Result<Metered> meter(base::ByteView wasm, const MeterOptions& options);
 
 // Changes whenever the same input may give other bytes; part of the compilation cache's key.
-inline constexpr std::uint32_t kMeterVersion = 4;
+inline constexpr std::uint32_t kMeterVersion = 5;
 
 }  // namespace fusebox::engine

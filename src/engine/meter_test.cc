@@ -371,8 +371,9 @@ TEST(MeterModule, EverythingButCodeStays) {
   EXPECT_EQ(after->exports.back().name, kMeterExport);
   EXPECT_EQ(after->exports.back().index, 1u);
   ASSERT_EQ(after->memories.size(), 2u);
-  EXPECT_EQ(after->memories[1].pages_min, 1u);
-  EXPECT_EQ(after->memories[1].pages_max, 1u);
+  EXPECT_TRUE(after->memories[1].byte_pages);
+  EXPECT_EQ(after->memories[1].pages_min, kMeterBytes);
+  EXPECT_EQ(after->memories[1].pages_max, kMeterBytes);
   for (const char* name : {"name", "mine"}) {
     const auto was = custom_section(bytes, name);
     const auto is = custom_section(metered->wasm, name);
@@ -447,6 +448,16 @@ TEST(MeterModule, WhatThePassDoesNotKnowIsRefusedByName) {
                   HasSubstr(std::string("uses the ") + c.message + " proposal, which is not accepted"));
     }
   }
+}
+
+TEST(MeterModule, MemoriesOfBytePagesAreRefusedByName) {
+  base::Bytes bytes;
+  for (const int byte : std::initializer_list<int>{0, 'a', 's', 'm', 1, 0, 0, 0, 5, 5, 1, 9, 8, 8, 0})
+    bytes.push_back(std::byte(byte));
+  const auto metered = meter(bytes, {});
+  ASSERT_FALSE(metered);
+  EXPECT_EQ(metered.error().code, base::Errc::unsupported);
+  EXPECT_EQ(metered.error().message, "uses the custom page sizes proposal, which is not accepted");
 }
 
 // Forms wabt does not write: one function body each, between `local count` and `end`.

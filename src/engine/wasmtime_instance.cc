@@ -82,9 +82,9 @@ void make_store(Instance::Impl& self) {
   self.wasm_engine = self.in_pool ? self.engine().pooled.get() : self.engine().on_demand();
   self.store.reset(wasmtime_store_new(self.wasm_engine, &self, nullptr));
   self.context = wasmtime_store_context(self.store.get());
-  // The pass's memory needs its page even where the guest may have none; tighten_limits() takes that back.
-  const std::uint64_t memory_bytes =
-      std::max(self.limits.memory_bytes / kWasmPageBytes, std::uint64_t{code.metered ? 1u : 0u}) * kWasmPageBytes;
+  // The pass's memory needs its bytes even where the guest may have none; a guest's page is larger.
+  const std::uint64_t memory_bytes = std::max(self.limits.memory_bytes / kWasmPageBytes * kWasmPageBytes,
+                                              std::uint64_t{code.metered ? kMeterBytes : 0u});
   wasmtime_store_limiter(self.store.get(), as_limit(memory_bytes), as_limit(self.limits.table_elements),
                          kInstancesPerStore, -1, kMemoriesPerStore);
   if (self.stopping == Stopping::epoch) {
@@ -95,10 +95,10 @@ void make_store(Instance::Impl& self) {
 
 // What the store's limits could not say before the instance existed.
 void tighten_limits(Instance::Impl& self) {
-  const std::uint64_t pages = self.limits.memory_bytes / kWasmPageBytes;
   const std::uint64_t elements = elements_per_table(self.code(), self.limits.table_elements);
-  if (pages > 0 && elements == self.limits.table_elements) return;
-  wasmtime_store_limiter(self.store.get(), as_limit(pages * kWasmPageBytes), as_limit(elements), kInstancesPerStore, -1,
+  if (elements == self.limits.table_elements) return;
+  const std::uint64_t memory_bytes = self.limits.memory_bytes / kWasmPageBytes * kWasmPageBytes;
+  wasmtime_store_limiter(self.store.get(), as_limit(memory_bytes), as_limit(elements), kInstancesPerStore, -1,
                          kMemoriesPerStore);
 }
 

@@ -56,7 +56,7 @@ inline std::expected<base::Bytes, std::string> assemble(std::string_view text) {
 }
 
 struct EngineChoice {
-  bool for_the_pass = true;  // multi-memory and threads on
+  bool for_the_pass = true;  // multi-memory, threads and custom page sizes on
   bool dense = false;
   bool epochs = false;
   bool fuel = false;
@@ -69,6 +69,7 @@ class BareEngine {
     wasm_config_t* config = wasm_config_new();
     wasmtime_config_wasm_multi_memory_set(config, choice.for_the_pass);
     wasmtime_config_wasm_threads_set(config, choice.for_the_pass);
+    wasmtime_config_wasm_custom_page_sizes_set(config, choice.for_the_pass);
     wasmtime_config_wasm_relaxed_simd_set(config, false);
     wasmtime_config_wasm_memory64_set(config, false);
     wasmtime_config_wasm_tail_call_set(config, false);

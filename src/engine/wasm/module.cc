@@ -53,6 +53,7 @@ struct Limits {
   std::optional<std::uint64_t> max;
   bool shared = false;
   bool is64 = false;
+  bool byte_pages = false;
 };
 
 Limits read_limits(Reader& in) {
@@ -63,21 +64,23 @@ Limits read_limits(Reader& in) {
     in.fail(Errc::invalid, "unknown limits flags", at);
     return limits;
   }
-  if ((flags & 8) != 0) {
-    unsupported(in, "custom page sizes", at);
-    return limits;
-  }
   limits.shared = (flags & 2) != 0;
   limits.is64 = (flags & 4) != 0;
   const auto bound = [&] { return limits.is64 ? in.u64() : std::uint64_t{in.u32()}; };
   limits.min = bound();
   if ((flags & 1) != 0) limits.max = bound();
+  if ((flags & 8) != 0) {
+    const std::uint64_t size_at = in.offset();
+    const std::uint32_t log2 = in.u32();
+    if (log2 != 0 && log2 != 16) in.fail(Errc::invalid, "page sizes are 1 and 65536 bytes", size_at);
+    limits.byte_pages = log2 == 0;
+  }
   return limits;
 }
 
 MemoryType read_memory(Reader& in) {
   const Limits limits = read_limits(in);
-  return {limits.min, limits.max, limits.is64, limits.shared};
+  return {limits.min, limits.max, limits.is64, limits.shared, limits.byte_pages};
 }
 
 TableType read_table(Reader& in) {
@@ -86,6 +89,7 @@ TableType read_table(Reader& in) {
   const Limits limits = read_limits(in);
   if (limits.is64) unsupported(in, "memory64", at);
   if (limits.shared) unsupported(in, "threads", at);
+  if (limits.byte_pages) unsupported(in, "custom page sizes", at);
   return {element, limits.min, limits.max};
 }
 
