@@ -1,0 +1,104 @@
+// A guest's call of an import: the checks of contract 2.2 in their order, then the row's handler.
+#include "edge/core/core.h"
+
+namespace fusebox::edge {
+namespace {
+
+constexpr std::size_t kLogBytesMax = FUSE_LOG_MSG_MAX - 1;
+
+}  // namespace
+
+const char* Core::violation(Slot& slot, const char* name) {
+  const std::uint32_t id = id_of(slot);
+  report(id, Text("SECURITY: module ").add(id).add(" policy violation cap=").add(name));
+  return kTrapPolicy;
+}
+
+// A buffer argument and the size after it. Null when the host may touch it.
+const char* Core::check_buffer(ImportCall& call, Slot& slot, Arg kind, std::uint32_t address, std::uint32_t size) {
+  const std::uint32_t id = id_of(slot);
+  if (kind == Arg::out_buffer && size == 0) {
+    report(id, Text("SECURITY: ").add(call.row.label).add(" null or zero-length buffer"));
+    return call.row.empty_buffer_trap;
+  }
+  const MemoryView memory = backend_->memory(*slot.body.instance);
+  if (memory.base == nullptr || std::uint64_t{address} + size > memory.size) {
+    report(id, Text("SECURITY: ").add(call.row.label).add(" buffer OOB"));
+    return kTrapMemoryBounds;
+  }
+  call.buffer = memory.base + address;
+  call.buffer_size = size;
+  return nullptr;
+}
+
+const char* Core::check_arguments(ImportCall& call, Slot& slot) {
+  for (std::size_t i = 0; i < kImportArgsMax; ++i) {
+    const auto value = static_cast<std::uint32_t>(call.args[i]);
+    switch (call.row.args[i].kind) {
+      case Arg::none:
+        return nullptr;
+      case Arg::value:
+      case Arg::size:
+        break;
+      case Arg::out_buffer:
+      case Arg::in_buffer:
+        if (const char* trap =
+                check_buffer(call, slot, call.row.args[i].kind, value, static_cast<std::uint32_t>(call.args[i + 1]));
+            trap != nullptr) {
+          return trap;
+        }
+        break;
+      case Arg::event_id:
+        if (value >= kEvents) return violation(slot, "EVENT_POST_OOB");
+        break;
+    }
+  }
+  return nullptr;
+}
+
+const char* Core::import_called(const ImportRow& row, void* owner, std::uint64_t* values) {
+  Slot& slot = *static_cast<Slot*>(owner);
+  if (current_ != &slot) {
+    report(kNobody, Text("rogue exec_env"));
+    return kTrapRogue;
+  }
+  if ((slot.policy.capabilities & row.capability) == 0) return violation(slot, row.capability_name);
+  ImportCall call{row, hal_, *this, id_of(slot), values};
+  if (const char* trap = check_arguments(call, slot); trap != nullptr) return trap;
+  const char* trap = inputs_ != nullptr ? inputs_->import(call) : row.handler(call);
+  if (row.results[0] != '\0') values[0] = call.result;
+  return trap;
+}
+
+void Core::log(const char* text, std::uint32_t length, std::uint32_t level) {
+  Slot& slot = *current_;
+  if (slot.log_entries_per_step != 0 && slot.log_this_step >= slot.log_entries_per_step) {
+    ++slot.log_dropped;
+    ring_.count_dropped();
+    return;
+  }
+  ++slot.log_this_step;
+  ++slot.log_written;
+  fuse_log_entry_t entry{};
+  entry.timestamp_us = ring_.capacity() != 0 ? read_clock() : last_clock_us_;
+  entry.module_id = id_of(slot);
+  entry.level = level;
+  const std::size_t bytes = length < kLogBytesMax ? length : kLogBytesMax;
+  for (std::size_t i = 0; i < bytes && text[i] != '\0'; ++i) entry.message[i] = text[i];
+  ring_.write(entry, FUSE_LOG_ORIGIN_GUEST);
+}
+
+bool Core::post_event(std::uint32_t event_id) {
+  if (event_id >= kEvents) {
+    violation(*current_, "EVENT_POST_FAILED");
+    return false;
+  }
+  post(event_id, id_of(*current_));
+  return true;
+}
+
+std::uint64_t Core::timestamp() {
+  return hal_.timer.get_timestamp == nullptr ? 0 : hal_.timer.get_timestamp();
+}
+
+}  // namespace fusebox::edge

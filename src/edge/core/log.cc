@@ -1,0 +1,48 @@
+#include "edge/core/core.h"
+
+namespace fusebox::edge {
+
+std::uint64_t Core::read_clock() {
+  std::uint64_t (*read)() = hal_.timer.get_timestamp;
+  if (read == nullptr) return 0;
+  // A clock that calls back into the runtime is refused, and the refusal is logged without asking it again.
+  if (reading_clock_) return last_clock_us_;
+  reading_clock_ = true;
+  last_clock_us_ = inputs_ != nullptr ? inputs_->timestamp(read) : read();
+  reading_clock_ = false;
+  return last_clock_us_;
+}
+
+void Core::write_log(std::uint32_t id, std::uint32_t level, const Text& text) {
+  fuse_log_entry_t entry{};
+  // One read of the HAL's clock for every ring entry and nowhere else (contract 9.1).
+  entry.timestamp_us = ring_.capacity() != 0 ? read_clock() : last_clock_us_;
+  entry.module_id = id;
+  entry.level = level;
+  std::memcpy(entry.message, text.c_str(), sizeof entry.message);
+  ring_.write(entry, FUSE_LOG_ORIGIN_RUNTIME);
+}
+
+void Core::report(std::uint32_t id, const Text& text) {
+  write_log(id, FUSE_LOG_FATAL, text);
+  port_->note_error(text.c_str());
+}
+
+void Core::abandon() {
+  if (!port_->inside()) return;
+  reading_clock_ = false;
+  taken_ = false;
+  if (Slot* slot = current_; slot != nullptr) {
+    current_ = nullptr;
+    slot->window.store(Window::closed);
+    slot->latch.fetch_or(slot->claim.exchange(0));
+    unschedule(*slot);
+    slot->state = FUSE_MODULE_STATE_TRAPPED;
+    slot->trap = kTrapHostException;
+    ++slot->traps;
+  }
+  port_->note_error("a HAL callback threw an exception; callbacks must return");
+  port_->leave();
+}
+
+}  // namespace fusebox::edge
