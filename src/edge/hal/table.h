@@ -37,7 +37,7 @@ using ImportHandler = const char* (*)(ImportCall & call);
 struct ImportArg {
   Arg kind = Arg::none;
   const char* name = "";   // in the guest's header
-  const char* ctype = "";  // "unsigned int", "void *", "const void *", "const char *"
+  const char* ctype = "";  // "unsigned int", "void*", "const void*", "const char*"
 };
 
 struct ImportRow {

@@ -22,7 +22,7 @@ constexpr ImportRow kRows[] = {{
     .capability_name = "CAMERA",
     .label = "camera",
     .empty_buffer_trap = "FUSE camera: null or zero-length buffer",
-    .args = {{Arg::out_buffer, "buf", "void *"}, {Arg::size, "max_len", "unsigned int"}},
+    .args = {{Arg::out_buffer, "buf", "void*"}, {Arg::size, "max_len", "unsigned int"}},
     .result_ctype = "unsigned long long",
     .summary = "Writes the newest frame to `buf`; bytes written, 0 = no frame.",
     .handler = &last_frame,

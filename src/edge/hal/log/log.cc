@@ -26,7 +26,7 @@ constexpr ImportRow kRows[] = {{
     .capability_name = "LOG",
     .label = "log",
     .empty_buffer_trap = nullptr,
-    .args = {{Arg::in_buffer, "ptr", "const char *"},
+    .args = {{Arg::in_buffer, "ptr", "const char*"},
              {Arg::size, "len", "unsigned int"},
              {Arg::value, "level", "unsigned int"}},
     .result_ctype = "void",

@@ -1,0 +1,62 @@
+/* What the demos' host programs share: reading files, printing the security log. */
+#ifndef DEMOS_HOST_H
+#define DEMOS_HOST_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "fuse.h"
+
+typedef struct {
+  uint8_t* bytes;
+  uint32_t size;
+} demo_file;
+
+/* Ends the process with a sentence when the file cannot be read. The caller frees `bytes`. */
+static inline demo_file demo_read(const char* path) {
+  demo_file file = {NULL, 0};
+  FILE* in = fopen(path, "rb");
+  long size = -1;
+  if (in != NULL && fseek(in, 0, SEEK_END) == 0) size = ftell(in);
+  if (size > 0 && fseek(in, 0, SEEK_SET) == 0) file.bytes = malloc((size_t)size);
+  if (file.bytes == NULL || fread(file.bytes, 1, (size_t)size, in) != (size_t)size) {
+    fprintf(stderr, "cannot read %s\n", path);
+    exit(1);
+  }
+  fclose(in);
+  file.size = (uint32_t)size;
+  return file;
+}
+
+/* Loads and starts one module; ends the process with the runtime's own words when it is refused. */
+static inline fuse_module_id_t demo_load(const char* path, const fuse_policy_t* policy, const fuse_policy_ext_t* ext) {
+  demo_file module = demo_read(path);
+  fuse_module_id_t id = FUSE_INVALID_MODULE_ID;
+  fuse_stat_t status = fuse_module_load_ext(module.bytes, module.size, policy, ext, NULL, 0, &id);
+  if (status == FUSE_SUCCESS) status = fuse_module_start(id);
+  free(module.bytes);
+  if (status != FUSE_SUCCESS) {
+    char why[256];
+    fuse_last_error(why, sizeof why);
+    fprintf(stderr, "%s: status %d: %s\n", path, (int)status, why);
+    exit(1);
+  }
+  return id;
+}
+
+/* The security log to standard error, oldest entry first. */
+static inline void demo_print_log(void) {
+  fuse_log_record_t records[16];
+  uint64_t cursor = 0;
+  uint32_t n = 0;
+  while (fuse_log_read(&cursor, records, 16, &n) == FUSE_SUCCESS && n > 0) {
+    for (uint32_t i = 0; i < n; ++i) {
+      const fuse_log_entry_t* entry = &records[i].entry;
+      fprintf(stderr, "log %8llu us  module %2d  level %u  %s\n", (unsigned long long)entry->timestamp_us,
+              (int)entry->module_id, entry->level, entry->message);
+    }
+  }
+}
+
+#endif
