@@ -7,7 +7,7 @@
 
 #include "base/json.h"
 
-namespace fusebox::edge {
+namespace fusebox::edge::config {
 namespace {
 
 constexpr std::string_view kHead =
@@ -157,4 +157,4 @@ std::string imports_json() {
   return out.take();
 }
 
-}  // namespace fusebox::edge
+}  // namespace fusebox::edge::config

@@ -8,7 +8,7 @@
 
 #include "edge/hal/table.h"
 
-namespace fusebox::edge {
+namespace fusebox::edge::config {
 
 std::string imports_header();    // guest/fuse_guest.h
 std::string imports_markdown();  // one row per import
@@ -20,4 +20,4 @@ std::string type_text(const ImportRow& row);
 // "unsigned long long camera_last_frame(void* buf, unsigned int max_len)"
 std::string c_declaration(const ImportRow& row);
 
-}  // namespace fusebox::edge
+}  // namespace fusebox::edge::config
