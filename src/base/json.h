@@ -154,6 +154,8 @@ class ObjectReader {
   void problem(const Node& at, std::string message);
   void problem_here(std::string message);
   void finish();
+  // The same into other problems, leaving out the keys `is_free` accepts.
+  void finish(Problems& into, bool (*is_free)(std::string_view key));
 
   const Document& document() const noexcept { return document_; }
   Problems& problems() const noexcept { return problems_; }

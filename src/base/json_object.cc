@@ -187,14 +187,18 @@ void ObjectReader::problem_here(std::string message) {
 }
 
 void ObjectReader::finish() {
+  finish(problems_, [](std::string_view) { return false; });
+}
+
+void ObjectReader::finish(Problems& into, bool (*is_free)(std::string_view key)) {
   const std::vector<std::string_view> known(known_.begin(), known_.end());
   for (std::size_t i = 0; i < node_.keys().size(); ++i) {
     const std::string& key = node_.keys()[i];
-    if (std::ranges::find(known, std::string_view(key)) != known.end()) continue;
+    if (std::ranges::find(known, std::string_view(key)) != known.end() || is_free(key)) continue;
     // Once nobody will read the sentence, a hostile document does not get it computed a million times.
     std::string message =
-        problems_.full() ? std::string() : "unknown key " + in_quotes(key) + " in " + what_ + suggestion(key, known);
-    problems_.add({document_.file, node_.key_locations()[i], node_.elements()[i].pointer(), std::move(message)});
+        into.full() ? std::string() : "unknown key " + in_quotes(key) + " in " + what_ + suggestion(key, known);
+    into.add({document_.file, node_.key_locations()[i], node_.elements()[i].pointer(), std::move(message)});
   }
 }
 

@@ -25,6 +25,7 @@ void add_verbs(CLI::App& app, VerbContext& context) {
   add_inspect(app, context);
   add_module(app, context);
   add_policy(app, context);
+  add_edge(app, context);
   add_audit(app, context);
   add_bench(app, context);
   add_doctor(app, context);

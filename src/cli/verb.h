@@ -23,6 +23,8 @@ void add_inspect(CLI::App& app, VerbContext& context);
 void add_module(CLI::App& app, VerbContext& context);
 void add_policy(CLI::App& app, VerbContext& context);
 void add_audit(CLI::App& app, VerbContext& context);
+void add_edge(CLI::App& app, VerbContext& context);
+void add_edge_run(CLI::App& edge, VerbContext& context);
 void add_doctor(CLI::App& app, VerbContext& context);
 void add_bench(CLI::App& app, VerbContext& context);
 void add_completion(CLI::App& app, VerbContext& context);
