@@ -115,10 +115,9 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   AtomicSlotSet::Word* subscribers_ = nullptr;  // kEvents sets, one behind the other
 
   std::uint32_t restarts_waiting_ = 0;
-  std::uint32_t prioritised_ = 0;  // modules with a priority other than 0
-  std::uint64_t clock_high_us_ = 0;
-  std::uint64_t last_clock_us_ = 0;
-  std::uint64_t account_ns_ = 0;  // the account's clock when the last call ended, within one tick
+  std::uint32_t prioritised_ = 0;    // modules with a priority other than 0
+  std::uint64_t last_clock_us_ = 0;  // the newest read; a lower one says that the clock went back
+  std::uint64_t account_ns_ = 0;     // the account's clock when the last call ended, within one tick
   bool account_fresh_ = false;
   std::uint64_t taken_us_ = 0;  // a timestamp read for the queue that the next attempt uses
   bool taken_ = false;

@@ -8,9 +8,11 @@ std::uint64_t Core::read_clock() {
   // A clock that calls back into the runtime is refused, and the refusal is logged without asking it again.
   if (reading_clock_) return last_clock_us_;
   reading_clock_ = true;
-  last_clock_us_ = inputs_ != nullptr ? inputs_->timestamp(read) : read();
+  const std::uint64_t now_us = inputs_ != nullptr ? inputs_->timestamp(read) : read();
   reading_clock_ = false;
-  return last_clock_us_;
+  if (now_us < last_clock_us_) queue_.forget_keys();
+  last_clock_us_ = now_us;
+  return now_us;
 }
 
 void Core::write_log(std::uint32_t id, std::uint32_t level, const Text& text) {

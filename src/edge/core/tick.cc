@@ -56,8 +56,6 @@ void Core::requeue(Slot& slot, std::uint64_t key_us) {
 void Core::take_due(std::uint64_t now_us) {
   taken_us_ = now_us;
   taken_ = true;  // the next attempt's timestamp: the look at the queue was made for it
-  if (now_us < clock_high_us_) queue_.forget_keys();
-  clock_high_us_ = now_us;
   while (queue_.size() > 0 && queue_.first_key_us() <= now_us) {
     const std::uint16_t id = queue_.first();
     queue_.remove(id);
@@ -189,10 +187,9 @@ std::uint64_t Core::next_due() {
     }
   }
   if (queue_.size() > 0) {
-    const std::uint64_t now_us = read_clock();
+    const std::uint64_t now_us = read_clock();  // may make everything due: a clock that went back
     const std::uint64_t key_us = queue_.first_key_us();
-    // A clock that went back makes everything worth a look.
-    const std::uint64_t left_us = now_us < clock_high_us_ || key_us <= now_us ? 0 : key_us - now_us;
+    const std::uint64_t left_us = key_us <= now_us ? 0 : key_us - now_us;
     if (left_us < wait_us) wait_us = left_us;
   }
   return wait_us;
