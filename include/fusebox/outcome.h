@@ -30,8 +30,9 @@ enum class TrapKind : std::uint8_t {
 std::string_view to_string(TrapKind kind) noexcept;  // "unreachable", "memory_out_of_bounds", ...: stable, for JSON
 std::string_view describe(TrapKind kind) noexcept;   // contract edge.md 2.4: "out of bounds memory access", ...
 
-enum class Limit : std::uint8_t { cpu_time, wall_time, ticks, cancelled };
-std::string_view to_string(Limit limit) noexcept;  // "cpu_time", "wall_time", "ticks", "cancelled"
+// memory: what the module asks for at load is above the limit, and no guest code ran; growth is refused, not stopped.
+enum class Limit : std::uint8_t { cpu_time, wall_time, ticks, cancelled, memory };
+std::string_view to_string(Limit limit) noexcept;  // "cpu_time", "wall_time", "ticks", "cancelled", "memory"
 
 struct Frame {
   std::string function;  // name section, demangled; "" when unnamed

@@ -181,7 +181,7 @@ struct Stats {
   std::uint64_t completed = 0;
   std::uint64_t failed = 0;                  // every other end
   std::array<std::uint64_t, 5> decisions{};  // by Decision of gate.h: authorized, then the four denials
-  std::uint64_t stopped_cpu = 0, stopped_wall = 0, stopped_ticks = 0, stopped_cancelled = 0;
+  std::uint64_t stopped_cpu = 0, stopped_wall = 0, stopped_ticks = 0, stopped_cancelled = 0, stopped_memory = 0;
   std::uint64_t log_records = 0, log_dropped = 0;
   Latency execution, compile, host_call;
 };

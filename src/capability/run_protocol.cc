@@ -24,6 +24,8 @@ std::string_view limit_code(engine::Limit limit) noexcept {
       return code::kTickLimit;
     case engine::Limit::cancelled:
       return code::kCancelled;
+    case engine::Limit::memory:
+      return code::kMemoryLimit;
   }
   return code::kInternal;
 }
@@ -57,7 +59,14 @@ class Run {
     end_.reason = std::move(reason);
     return false;
   }
-  bool fail(const base::Error& error) { return fail(code_for(error), error.message); }
+  bool fail(const base::Error& error) {
+    const std::string_view code = code_for(error);
+    if (code != code::kMemoryLimit) return fail(code, error.message);
+    // Contract 14.1: every limit is a stop, this one before any guest code ran. The engine's sentence has the numbers.
+    stopped({engine::Limit::memory, {}}, {});
+    end_.message = error.message;
+    return false;
+  }
 
   bool stopped(engine::Stopped how, std::string_view phase) {
     end_.code = limit_code(how.limit);

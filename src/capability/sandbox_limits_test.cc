@@ -111,6 +111,11 @@ TEST_F(Limits, MemoryAboveTheLimitIsRefusedAtLoadAndAtGrowth) {
   const Report initial = run(R"((module (memory (export "memory") 3) (func (export "run"))))", {}, policy);
   EXPECT_EQ(initial.code, "MEMORY_LIMIT");
   EXPECT_THAT(initial.message, HasSubstr("the limit is 2 pages"));
+  EXPECT_EQ(initial.outcome.kind(), "stopped");
+  EXPECT_EQ(initial.reason, "memory");
+  const auto* stopped = std::get_if<engine::Stopped>(&initial.outcome.how);
+  ASSERT_NE(stopped, nullptr);
+  EXPECT_EQ(stopped->limit, engine::Limit::memory);
   const std::string grows = module_with(R"((func (export "run")
       (if (i32.ne (memory.grow (i32.const 1)) (i32.const 1)) (then unreachable))
       (if (i32.ne (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable))))");
@@ -127,7 +132,9 @@ TEST_F(Limits, TablesCannotGrowAboveTheLimit) {
       (if (i32.ne (table.grow 0 (ref.null func) (i32.const 1)) (i32.const -1)) (then unreachable)))))";
   const Report report = run(grows, {}, policy);
   EXPECT_EQ(report.code, "") << report.message;
-  EXPECT_EQ(run(R"((module (table 11 funcref) (func (export "run"))))", {}, policy).code, "MEMORY_LIMIT");
+  const Report initial = run(R"((module (table 11 funcref) (func (export "run"))))", {}, policy);
+  EXPECT_EQ(initial.code, "MEMORY_LIMIT");
+  EXPECT_EQ(initial.outcome.kind(), "stopped");
 }
 
 TEST_F(Limits, TrapsKeepTheirKind) {
@@ -179,6 +186,14 @@ TEST_F(Limits, SettersAndPolicyCombineAsTheSmaller) {
   one.set_tick_limit(0);
   one.set_cpu_limit(10ms);
   EXPECT_EQ(run(one, spin).code, "CPU_LIMIT");
+}
+
+TEST_F(Limits, MemoryStopsAreCounted) {
+  Sandbox one = sandbox();
+  const Module big = must(one.load(test::wat(R"((module (memory 4000) (func (export "run"))))")));
+  EXPECT_EQ(run(one, big).code, "MEMORY_LIMIT");
+  EXPECT_EQ(one.stats().stopped_memory, 1u);
+  EXPECT_EQ(one.stats().failed, 1u);
 }
 
 TEST_F(Limits, AnotherThreadCanCancel) {

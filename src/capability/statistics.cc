@@ -47,6 +47,7 @@ Stats Statistics::sum() const noexcept {
     sum.stopped_wall += read(shard.stopped[1]);
     sum.stopped_ticks += read(shard.stopped[2]);
     sum.stopped_cancelled += read(shard.stopped[3]);
+    sum.stopped_memory += read(shard.stopped[4]);
     shard.execution.add_to(sum.execution);
     shard.compile.add_to(sum.compile);
     shard.host_call.add_to(sum.host_call);

@@ -30,7 +30,7 @@ class Statistics {
   struct alignas(64) Shard {
     Count executions{0}, invocations{0}, completed{0}, failed{0}, log_records{0}, log_dropped{0};
     std::array<Count, kDecisions> decisions{};
-    std::array<Count, 4> stopped{};  // by engine::Limit's time, wall, ticks, cancelled
+    std::array<Count, 5> stopped{};  // by engine::Limit
     Timing execution, compile, host_call;
   };
 

@@ -134,7 +134,14 @@ int exit_status(const capability::Report& report) {
     int operator()(const engine::Exited& exited) const { return exited.code; }
     int operator()(const engine::Trapped&) const { return kExitTrapped; }
     int operator()(const engine::Stopped& stopped) const {
-      return stopped.limit == engine::Limit::cancelled ? kExitInterrupted : kExitStopped;
+      switch (stopped.limit) {
+        case engine::Limit::cancelled:
+          return kExitInterrupted;
+        case engine::Limit::memory:
+          return kExitRefused;  // no guest code ran
+        default:
+          return kExitStopped;
+      }
     }
     int operator()(const engine::Denied&) const { return kExitDenied; }
     int operator()(const engine::Failed&) const { return kExitRefused; }

@@ -26,8 +26,8 @@ constexpr std::array<TrapText, 11> kTrapTexts = {{
 }};
 static_assert(static_cast<std::size_t>(TrapKind::other) + 1 == kTrapTexts.size());
 
-constexpr std::array<std::string_view, 4> kLimitNames = {"cpu_time", "wall_time", "ticks", "cancelled"};
-static_assert(static_cast<std::size_t>(Limit::cancelled) + 1 == kLimitNames.size());
+constexpr std::array<std::string_view, 5> kLimitNames = {"cpu_time", "wall_time", "ticks", "cancelled", "memory"};
+static_assert(static_cast<std::size_t>(Limit::memory) + 1 == kLimitNames.size());
 
 std::string_view stop_sentence(Limit limit) noexcept {
   switch (limit) {
@@ -39,6 +39,8 @@ std::string_view stop_sentence(Limit limit) noexcept {
       return "stopped: the tick budget is used up";
     case Limit::cancelled:
       return "stopped: cancelled";
+    case Limit::memory:
+      return "stopped: the memory limit is below what the module starts with";
   }
   return "stopped";
 }

@@ -121,9 +121,12 @@ TEST_F(RunTest, JsonObjectHoldsTheResultAsJson) {
 TEST_F(RunTest, RefusalBeforeGuestCodeIs125) {
   EXPECT_EQ(fusebox({"run", "absent.wasm"}).status, 125);
   EXPECT_EQ(fusebox({"run", write("garbage.wasm", std::string("\0asm\1\0\0\0garbage", 15))}).status, 125);
-  EXPECT_EQ(
-      fusebox({"run", write("big.wat", "(module (memory 2000) (func (export \"run\")))"), "--memory", "1MiB"}).status,
-      125);
+  const std::string big = write("big.wat", "(module (memory 2000) (func (export \"run\")))");
+  const Finished memory = fusebox({"run", big, "--memory", "1MiB", "--json"});
+  EXPECT_EQ(memory.status, 125);
+  EXPECT_EQ(member(memory, "outcome"), "\"stopped\"");
+  EXPECT_EQ(member(memory, "code"), "\"MEMORY_LIMIT\"");
+  EXPECT_EQ(member(memory, "stopped"), "{\"backtrace\":[],\"limit\":\"memory\"}");
   EXPECT_EQ(fusebox({"run", write("hello.wat", kHello), "--entry", "absent"}).status, 125);
   EXPECT_EQ(fusebox({"run", write("hello.wat", kHello), "--policy", write("p.json", "{\"version\":2}")}).status, 125);
 }
