@@ -69,13 +69,20 @@ std::int64_t without_stop_bias(std::int64_t counter) noexcept {
 std::int64_t look_at(CallSlot& slot, std::int64_t now_ns, clockid_t cpu_clock) noexcept {
   if (slot.must_stop()) return repeat(slot, now_ns);
   if (is_cancelled(slot)) return stop_now(slot, Limit::cancelled, now_ns);
-  if (now_ns >= slot.wall_deadline_ns) return stop_now(slot, Limit::wall_time, now_ns);
-  if (now_ns < slot.cpu_deadline_ns) return slot.first_deadline_ns();
+  const std::int64_t wait_ns = slot.watched ? 0 : kTimerEarlyNs;
+  if (now_ns >= slot.wall_deadline_ns - wait_ns) {
+    while (monotonic_ns() < slot.wall_deadline_ns) {
+    }
+    return stop_now(slot, Limit::wall_time, now_ns);
+  }
+  if (now_ns < slot.cpu_deadline_ns - wait_ns) return slot.first_deadline_ns();
 
-  const std::int64_t left = slot.cpu_budget_ns - guest_cpu_ns(slot, now_ns, read_clock(cpu_clock));
-  if (left <= 0) return stop_now(slot, Limit::cpu_time, now_ns);
+  const auto left_ns = [&] { return slot.cpu_budget_ns - guest_cpu_ns(slot, now_ns, read_clock(cpu_clock)); };
+  std::int64_t left = left_ns();
   // Inside a host function the guest spends nothing; HostTime looks again when it ends.
   const bool in_host = slot.host_since_ns.load(std::memory_order_relaxed) != kNever;
+  while (!in_host && left > 0 && left <= wait_ns) left = left_ns();
+  if (left <= 0) return stop_now(slot, Limit::cpu_time, now_ns);
   slot.cpu_deadline_ns = now_ns + std::max(left, in_host ? kLookInHostNs : kLookAgainLeastNs);
   return slot.first_deadline_ns();
 }

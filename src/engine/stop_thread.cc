@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -134,7 +135,8 @@ void StopThread::set_timer() noexcept {
   do {
     wanted = armed_for_ns_;
     itimerspec when{};
-    if (wanted != kNever) when.it_value = to_timespec(wanted);  // zero disarms
+    if (wanted != kNever)
+      when.it_value = to_timespec(std::max<std::int64_t>(wanted - kTimerEarlyNs, 1));  // zero disarms
     ::timer_settime(timer_, TIMER_ABSTIME, &when, nullptr);
   } while (wanted != armed_for_ns_);
 }
@@ -151,7 +153,7 @@ std::int64_t StopThread::cpu_at(std::int64_t start_ns) noexcept {
 
 void StopThread::look() noexcept {
   const std::int64_t now_ns = monotonic_ns();
-  if (armed_for_ns_ <= now_ns) armed_for_ns_ = kNever;  // it has fired
+  if (armed_for_ns_ - kTimerEarlyNs <= now_ns) armed_for_ns_ = kNever;  // it has fired
   const std::int64_t next_ns = look_at_chain(innermost_, now_ns, CLOCK_THREAD_CPUTIME_ID, LookAt::timed);
   if (next_ns < armed_for_ns_) {
     armed_for_ns_ = next_ns;
