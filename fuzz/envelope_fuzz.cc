@@ -9,8 +9,8 @@
 #include "capability/argument_schema.h"
 #include "capability/manifest.h"
 #include "capability/module_store_index.h"
-#include "capability/signature.h"
 #include "engine/code_file.h"
+#include "policy/signature.h"
 
 using namespace fusebox;
 
@@ -21,15 +21,15 @@ void require(bool holds) {
 }
 
 void envelope(std::string_view text) {
-  const auto parsed = capability::SignatureEnvelope::parse(text);
+  const auto parsed = policy::SignatureEnvelope::parse(text);
   if (!parsed) return;
-  const auto again = capability::SignatureEnvelope::parse(parsed->json());
+  const auto again = policy::SignatureEnvelope::parse(parsed->json());
   require(again && again->json() == parsed->json());
   const base::ManualClock clock;
   policy::Integrity rules;
   rules.require = policy::IntegrityRequire::signature;
   rules.trusted_keys.push_back({parsed->key_id, {}, std::nullopt});
-  require(!capability::verify_integrity(rules, parsed->hashes, &*parsed, {}, clock));
+  require(!policy::verify_integrity(rules, parsed->hashes, &*parsed, {}, clock));
 }
 
 void manifest(std::string_view text) {

@@ -7,6 +7,7 @@
 #include "capability/limits.h"
 #include "capability/module_state.h"
 #include "capability/store_limits.h"
+#include "policy/signature.h"
 
 namespace fusebox::capability {
 namespace {
@@ -90,7 +91,7 @@ Result<Module> Module::from_file(const std::filesystem::path& path) {
     return base::fail(named(std::move(bytes.error()), large ? code::kModuleTooLarge : code::kIo));
   }
   SideFiles sides;
-  FB_TRY(sides.signature, read_side(path, ".sig.json", kEnvelopeBytesMax));
+  FB_TRY(sides.signature, read_side(path, ".sig.json", policy::kEnvelopeBytesMax));
   FB_TRY(sides.manifest, read_side(path, ".manifest.json", kManifestBytesMax));
   return base::within(path.string(), from_bytes(base::as_bytes(*bytes), std::move(sides)));
 }

@@ -130,7 +130,7 @@ base::Result<ModuleStore::Object> ModuleStore::read_object(const base::Sha256& h
   FB_TRY(const std::string wasm, base::within(in_store(path), base::read_fd(object.fd.get(), kStoreModuleBytesMax)));
   const base::ByteView bytes = base::as_bytes(wasm);
   object.wasm.assign(bytes.begin(), bytes.end());
-  FB_TRY(object.signature, read_side_file(object_path(hash, kSignature), kEnvelopeBytesMax));
+  FB_TRY(object.signature, read_side_file(object_path(hash, kSignature), policy::kEnvelopeBytesMax));
   FB_TRY(object.manifest, read_side_file(object_path(hash, kManifest), kManifestBytesMax));
   return object;
 }
@@ -140,14 +140,14 @@ base::Result<StoredModule> ModuleStore::check(Object object, const base::Sha256&
     return base::fail(base::Errc::corrupt, "stored module " + hash.hex() + " does not have this hash any more",
                       std::string(kIntegrity));
   }
-  ModuleHashes hashes{hash, {}};
+  policy::ModuleHashes hashes{hash, {}};
   if (!object.manifest.empty()) hashes.manifest = base::sha256(base::as_bytes(object.manifest));
-  std::optional<SignatureEnvelope> envelope;
+  std::optional<policy::SignatureEnvelope> envelope;
   if (!object.signature.empty()) {
-    FB_TRY(envelope, SignatureEnvelope::parse(object.signature));
+    FB_TRY(envelope, policy::SignatureEnvelope::parse(object.signature));
   }
-  FB_TRY(IntegrityVerdict verdict,
-         verify_integrity(options_.integrity, hashes, envelope ? &*envelope : nullptr, {}, clock_));
+  FB_TRY(policy::IntegrityVerdict verdict,
+         policy::verify_integrity(options_.integrity, hashes, envelope ? &*envelope : nullptr, {}, clock_));
   StoredModule module;
   FB_TRY(module.manifest, module_manifest(object.wasm, object.manifest));
   module.hash = hash;

@@ -28,7 +28,7 @@
 #include "capability/audit.h"
 #include "capability/manifest.h"
 #include "capability/module_store_index.h"
-#include "capability/signature.h"
+#include "policy/signature.h"
 #include "policy/policy.h"
 
 namespace fusebox::capability {

@@ -111,7 +111,8 @@ TEST_F(ModuleStoreTest, UnderSignatureModeUnsignedModulesDoNotEnter) {
   const std::string manifest = manifest_json("a.b", "1.0.0");
   expect_error(s.put(wasm), base::Errc::denied, "INTEGRITY", "is not signed");
   EXPECT_FALSE(std::filesystem::exists(object(base::sha256(wasm)))) << "nothing is stored";
-  const std::string envelope = sign_module(key, {base::sha256(wasm), base::sha256(base::as_bytes(manifest))})->json();
+  const std::string envelope =
+      policy::sign_module(key, {base::sha256(wasm), base::sha256(base::as_bytes(manifest))})->json();
   expect_error(s.put(wasm, envelope), base::Errc::denied, "INTEGRITY", "another manifest");
   const auto hash = s.put(wasm, envelope, manifest);
   ASSERT_TRUE(hash) << hash.error().message;
@@ -135,11 +136,11 @@ TEST_F(ModuleStoreTest, SideFilesDoNotChangeUnderAModule) {
   EXPECT_TRUE(s.put(wasm));
   expect_error(s.put(wasm, "", manifest_json("a.b", "2.0.0")), base::Errc::exists, "",
                "is stored with another manifest; remove it first");
-  const ModuleHashes hashes{base::sha256(wasm), base::sha256(base::as_bytes(manifest))};
-  const std::string envelope = sign_module(test_key(), hashes)->json();
+  const policy::ModuleHashes hashes{base::sha256(wasm), base::sha256(base::as_bytes(manifest))};
+  const std::string envelope = policy::sign_module(test_key(), hashes)->json();
   EXPECT_TRUE(s.put(wasm, envelope, manifest)) << "a signature may be added";
   EXPECT_EQ(s.load(hashes.module.hex())->signature_json, envelope);
-  expect_error(s.put(wasm, sign_module(test_key('o'), hashes)->json(), manifest), base::Errc::exists, "",
+  expect_error(s.put(wasm, policy::sign_module(test_key('o'), hashes)->json(), manifest), base::Errc::exists, "",
                "another signature");
 }
 

@@ -6,7 +6,7 @@
 #include "base/json.h"
 #include "capability/audit_verify.h"
 #include "capability/module_store.h"
-#include "capability/signature.h"
+#include "policy/signature.h"
 #include "support/sandbox_fixture.h"
 
 namespace fusebox::capability {
@@ -146,8 +146,8 @@ TEST_F(Audit, SignedModulesRunAndOthersDoNot) {
     return run(one, must(one.load(wasm, {std::move(signature), {}})), "[1]").code;
   };
   EXPECT_EQ(code({}), "INTEGRITY");
-  EXPECT_EQ(code(must(sign_module(stranger, {base::sha256(wasm), {}})).json()), "INTEGRITY");
-  EXPECT_EQ(code(must(sign_module(key, {base::sha256(wasm), {}})).json()), "");
+  EXPECT_EQ(code(must(policy::sign_module(stranger, {base::sha256(wasm), {}})).json()), "INTEGRITY");
+  EXPECT_EQ(code(must(policy::sign_module(key, {base::sha256(wasm), {}})).json()), "");
   EXPECT_EQ(code({}), "INTEGRITY") << "the signature belongs to the module it came with";
   EXPECT_EQ(code("{}"), "INTEGRITY");
 }

@@ -6,7 +6,7 @@
 #include "capability/host_functions.h"
 #include "capability/limits.h"
 #include "capability/sandbox_impl.h"
-#include "capability/signature.h"
+#include "policy/signature.h"
 
 namespace fusebox::capability {
 namespace {
@@ -83,10 +83,10 @@ Result<void> Sandbox::Impl::verify(const Module& module) {
     const std::shared_lock lock(verified_mutex);
     if (verified.contains(state.identity)) return {};
   }
-  const auto check = [&]() -> Result<IntegrityVerdict> {
-    std::optional<SignatureEnvelope> envelope;
+  const auto check = [&]() -> Result<policy::IntegrityVerdict> {
+    std::optional<policy::SignatureEnvelope> envelope;
     if (!state.sides.signature.empty()) {
-      FB_TRY(envelope, SignatureEnvelope::parse(state.sides.signature));
+      FB_TRY(envelope, policy::SignatureEnvelope::parse(state.sides.signature));
     }
     const Sha256 manifest =
         state.sides.manifest.empty() ? Sha256{} : base::sha256(base::as_bytes(state.sides.manifest));
@@ -95,7 +95,8 @@ Result<void> Sandbox::Impl::verify(const Module& module) {
       const std::shared_lock lock(registry_mutex);
       for (const auto& [id, registered] : registry) pinned.push_back(registered->module.hash());
     }
-    return verify_integrity(policy.integrity, {state.hash, manifest}, envelope ? &*envelope : nullptr, pinned, clock);
+    return policy::verify_integrity(policy.integrity, {state.hash, manifest}, envelope ? &*envelope : nullptr, pinned,
+                                    clock);
   };
   const auto verdict = check();
   std::string detail = "{\"module_sha256\":\"" + state.hash.hex() + "\"";

@@ -23,7 +23,6 @@ inline constexpr std::size_t kAuditTailBytes = 2 * kAuditLineBytesMax;  // holds
 static_assert(kAuditDetailBytesMax + 5 * 6 * kAuditFieldBytesMax + 1024 <
               kAuditLineBytesMax);  // 5 fields, each byte escaped
 
-inline constexpr std::size_t kEnvelopeBytesMax = 4096;        // a well-formed envelope has about 400
 inline constexpr std::size_t kManifestBytesMax = 256 * 1024;  // a hand-written manifest with its schema is under 16 KiB
 inline constexpr std::size_t kSchemaNodesMax = 4096;          // schema objects in one argument schema
 inline constexpr std::size_t kSchemaDepthMax = 32;            // half of what JSON itself may nest (contract 7)

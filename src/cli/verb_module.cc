@@ -10,12 +10,12 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "capability/module_store.h"
-#include "capability/signature.h"
 #include "cli/artifact.h"
 #include "cli/sandbox_setup.h"
 #include "cli/verb.h"
 #include "engine/engine.h"
 #include "policy/load.h"
+#include "policy/signature.h"
 
 namespace fusebox::cli {
 namespace {
@@ -169,9 +169,9 @@ base::Result<base::Ed25519Key> read_key(const std::string& path) {
 base::Result<std::string> sign(const ModuleOptions& options) {
   FB_TRY(const Artifact artifact, read_artifact_file(options.file));
   FB_TRY(const base::Ed25519Key key, read_key(options.key));
-  capability::ModuleHashes hashes{base::sha256(artifact.wasm), {}};
+  policy::ModuleHashes hashes{base::sha256(artifact.wasm), {}};
   if (!artifact.sides.manifest.empty()) hashes.manifest = base::sha256(base::as_bytes(artifact.sides.manifest));
-  FB_TRY(const capability::SignatureEnvelope envelope, capability::sign_module(key, hashes));
+  FB_TRY(const policy::SignatureEnvelope envelope, policy::sign_module(key, hashes));
   const std::string output = std::filesystem::path(options.file).replace_extension().string() + ".sig.json";
   FB_CHECK(base::write_file_atomic(output, base::as_bytes(envelope.json() + "\n"), 0644));
   return output + ": signed by " + envelope.key_id + '\n';

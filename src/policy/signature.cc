@@ -1,13 +1,13 @@
-#include "capability/signature.h"
+#include "policy/signature.h"
 
 #include <algorithm>
 #include <utility>
 
 #include "base/json.h"
 #include "base/text.h"
-#include "capability/store_limits.h"
+#include "policy/limits.h"
 
-namespace fusebox::capability {
+namespace fusebox::policy {
 namespace {
 
 constexpr std::string_view kIntegrity = "INTEGRITY";
@@ -50,8 +50,8 @@ bool same(const base::Sha256& a, const base::Sha256& b) {
   return base::equal_constant_time(a.view(), b.view());
 }
 
-const policy::TrustedKey* find_key(const policy::Integrity& rules, std::string_view id) {
-  for (const policy::TrustedKey& key : rules.trusted_keys) {
+const TrustedKey* find_key(const Integrity& rules, std::string_view id) {
+  for (const TrustedKey& key : rules.trusted_keys) {
     // The name is derived again: a policy that names another key by this id must not lend it its trust.
     if (key.id == id && base::Ed25519PublicKey{key.public_key}.id() == id) return &key;
   }
@@ -69,7 +69,7 @@ base::Result<void> check_envelope_hashes(const ModuleHashes& hashes, const Signa
   return {};
 }
 
-base::Result<void> check_allowed_hash(const policy::Integrity& rules, const base::Sha256& hash,
+base::Result<void> check_allowed_hash(const Integrity& rules, const base::Sha256& hash,
                                       std::span<const base::Sha256> pinned) {
   for (const auto& allowed : rules.sha256) {
     if (base::equal_constant_time(allowed, hash.view())) return {};
@@ -80,8 +80,7 @@ base::Result<void> check_allowed_hash(const policy::Integrity& rules, const base
   return refuse("module " + hash.hex() + " is not listed in integrity.sha256");
 }
 
-base::Result<void> check_signature(const policy::TrustedKey& key, const SignatureEnvelope& envelope,
-                                   const base::Clock& clock) {
+base::Result<void> check_signature(const TrustedKey& key, const SignatureEnvelope& envelope, const base::Clock& clock) {
   const base::Ed25519PublicKey public_key{key.public_key};
   if (!base::ed25519_verify(public_key, base::as_bytes(signed_bytes(envelope.hashes)), envelope.signature)) {
     return refuse("the module's signature does not verify under key " + key.id);
@@ -146,18 +145,18 @@ base::Result<SignatureEnvelope> sign_module(const base::Ed25519Key& key, const M
   return envelope;
 }
 
-base::Result<IntegrityVerdict> verify_integrity(const policy::Integrity& rules, const ModuleHashes& hashes,
+base::Result<IntegrityVerdict> verify_integrity(const Integrity& rules, const ModuleHashes& hashes,
                                                 const SignatureEnvelope* envelope, std::span<const base::Sha256> pinned,
                                                 const base::Clock& clock) {
-  const bool must_be_signed = rules.require == policy::IntegrityRequire::signature;
-  if (rules.require == policy::IntegrityRequire::hash) FB_CHECK(check_allowed_hash(rules, hashes.module, pinned));
+  const bool must_be_signed = rules.require == IntegrityRequire::signature;
+  if (rules.require == IntegrityRequire::hash) FB_CHECK(check_allowed_hash(rules, hashes.module, pinned));
   if (envelope == nullptr) {
     if (must_be_signed)
       return refuse("module " + hashes.module.hex() + " is not signed, and integrity.require is \"signature\"");
     return IntegrityVerdict{};
   }
   FB_CHECK(check_envelope_hashes(hashes, *envelope));
-  const policy::TrustedKey* const key = find_key(rules, envelope->key_id);
+  const TrustedKey* const key = find_key(rules, envelope->key_id);
   if (key == nullptr) {
     if (must_be_signed)
       return refuse("the module is signed with key " + envelope->key_id + ", which is not in integrity.trusted_keys");
@@ -167,4 +166,4 @@ base::Result<IntegrityVerdict> verify_integrity(const policy::Integrity& rules, 
   return IntegrityVerdict{key->id};
 }
 
-}  // namespace fusebox::capability
+}  // namespace fusebox::policy

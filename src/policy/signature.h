@@ -15,13 +15,15 @@
 #include "base/result.h"
 #include "policy/policy.h"
 
-namespace fusebox::capability {
+namespace fusebox::policy {
 
 // What a signature is over. `manifest` is the hash of the side-file manifest, zeros without one.
 struct ModuleHashes {
   base::Sha256 module;
   base::Sha256 manifest;
 };
+
+inline constexpr std::size_t kEnvelopeBytesMax = 4096;  // a well-formed one has about 400
 
 struct SignatureEnvelope {
   std::string key_id;
@@ -41,8 +43,8 @@ struct IntegrityVerdict {
 // Checks in the contract's order: hash, signature, trusted key with its end date. `envelope` may be null. `pinned` are
 // hashes a registered capability allows besides integrity.sha256. Under `none` and `hash` a signature is optional, but
 // one that names this module wrongly, or does not verify under a trusted key, is refused all the same.
-base::Result<IntegrityVerdict> verify_integrity(const policy::Integrity& rules, const ModuleHashes& hashes,
+base::Result<IntegrityVerdict> verify_integrity(const Integrity& rules, const ModuleHashes& hashes,
                                                 const SignatureEnvelope* envelope, std::span<const base::Sha256> pinned,
                                                 const base::Clock& clock);
 
-}  // namespace fusebox::capability
+}  // namespace fusebox::policy

@@ -1,8 +1,8 @@
-#include "capability/signature.h"
+#include "policy/signature.h"
 
 #include <gtest/gtest.h>
 
-namespace fusebox::capability {
+namespace fusebox::policy {
 namespace {
 
 base::Ed25519Key key_of(char fill) {
@@ -11,9 +11,9 @@ base::Ed25519Key key_of(char fill) {
 
 const ModuleHashes kHashes{base::sha256(base::as_bytes("module")), {}};
 
-policy::Integrity trusting(const base::Ed25519Key& key,
-                           policy::IntegrityRequire require = policy::IntegrityRequire::signature) {
-  policy::Integrity rules;
+Integrity trusting(const base::Ed25519Key& key,
+                           IntegrityRequire require = IntegrityRequire::signature) {
+  Integrity rules;
   rules.require = require;
   rules.trusted_keys.push_back({key.public_key().id(), key.public_key().bytes, std::nullopt});
   return rules;
@@ -21,7 +21,7 @@ policy::Integrity trusting(const base::Ed25519Key& key,
 
 class SignatureTest : public testing::Test {
  protected:
-  base::Result<IntegrityVerdict> verify(const policy::Integrity& rules, const SignatureEnvelope* with,
+  base::Result<IntegrityVerdict> verify(const Integrity& rules, const SignatureEnvelope* with,
                                         const ModuleHashes& hashes = kHashes,
                                         std::span<const base::Sha256> pinned = {}) {
     return verify_integrity(rules, hashes, with, pinned, clock);
@@ -57,7 +57,7 @@ TEST_F(SignatureTest, ReadsBackWhatItWrote) {
 
 TEST_F(SignatureTest, RefusesEveryFlippedBitOfAnEnvelope) {
   const std::string good = envelope.json();
-  const policy::Integrity rules = trusting(key);
+  const Integrity rules = trusting(key);
   for (std::size_t at = 0; at < good.size(); ++at) {
     for (int bit = 0; bit < 8; ++bit) {
       std::string changed = good;
@@ -94,7 +94,7 @@ TEST_F(SignatureTest, NamesEveryProblemOfAnEnvelope) {
 }
 
 TEST_F(SignatureTest, SignatureModeNeedsATrustedSignatureOfThisModule) {
-  const policy::Integrity rules = trusting(key);
+  const Integrity rules = trusting(key);
   EXPECT_EQ(verify(rules, &envelope)->signed_by, key.public_key().id());
   expect_refused(verify(rules, nullptr),
                  "module " + kHashes.module.hex() + " is not signed, and integrity.require is \"signature\"");
@@ -113,7 +113,7 @@ TEST_F(SignatureTest, SignatureModeNeedsATrustedSignatureOfThisModule) {
 }
 
 TEST_F(SignatureTest, AKeyEndsWhenThePolicySays) {
-  policy::Integrity rules = trusting(key);
+  Integrity rules = trusting(key);
   rules.trusted_keys[0].not_after_unix_ns = std::chrono::nanoseconds(std::chrono::seconds{1'000'000}).count();
   EXPECT_TRUE(verify(rules, &envelope));
   clock.advance(std::chrono::nanoseconds{1});
@@ -121,7 +121,7 @@ TEST_F(SignatureTest, AKeyEndsWhenThePolicySays) {
 }
 
 TEST_F(SignatureTest, AnIdLendsNoTrustToAnotherKey) {
-  policy::Integrity rules = trusting(key_of('b'));
+  Integrity rules = trusting(key_of('b'));
   rules.trusted_keys[0].id = envelope.key_id;
   const auto verdict = verify(rules, &envelope);
   ASSERT_FALSE(verdict);
@@ -129,8 +129,8 @@ TEST_F(SignatureTest, AnIdLendsNoTrustToAnotherKey) {
 }
 
 TEST_F(SignatureTest, HashModeAllowsListedAndPinnedModules) {
-  policy::Integrity rules;
-  rules.require = policy::IntegrityRequire::hash;
+  Integrity rules;
+  rules.require = IntegrityRequire::hash;
   expect_refused(verify(rules, nullptr), "module " + kHashes.module.hex() + " is not listed in integrity.sha256");
   const base::Sha256 pinned[] = {kHashes.module};
   EXPECT_TRUE(verify(rules, nullptr, kHashes, pinned));
@@ -140,15 +140,15 @@ TEST_F(SignatureTest, HashModeAllowsListedAndPinnedModules) {
 }
 
 TEST_F(SignatureTest, AWrongSignatureIsRefusedEvenWhereNoneIsNeeded) {
-  const policy::Integrity none;
+  const Integrity none;
   EXPECT_TRUE(verify(none, nullptr));
   EXPECT_EQ(verify(none, &envelope)->signed_by, "");
   EXPECT_FALSE(verify(none, &envelope, {base::sha256({}), {}}));
   SignatureEnvelope forged = envelope;
   forged.signature.bytes[0] ^= std::byte{1};
-  EXPECT_FALSE(verify(trusting(key, policy::IntegrityRequire::none), &forged));
-  EXPECT_EQ(verify(trusting(key, policy::IntegrityRequire::none), &envelope)->signed_by, envelope.key_id);
+  EXPECT_FALSE(verify(trusting(key, IntegrityRequire::none), &forged));
+  EXPECT_EQ(verify(trusting(key, IntegrityRequire::none), &envelope)->signed_by, envelope.key_id);
 }
 
 }  // namespace
-}  // namespace fusebox::capability
+}  // namespace fusebox::policy
