@@ -169,13 +169,6 @@ base::Result<void> check_options(const EngineOptions& options) {
 
 }  // namespace
 
-bool Engine::Impl::take_place() noexcept {
-  if (!pooled) return false;
-  if (pool_in_use.fetch_add(1, std::memory_order_relaxed) < options.pool_instances) return true;
-  give_back();
-  return false;
-}
-
 wasm_engine_t* Engine::Impl::on_demand() {
   const std::lock_guard lock(mutex_);
   if (!on_demand_) {
@@ -197,8 +190,7 @@ wasm_engine_t* Engine::Impl::validator() {
 
 base::Result<std::shared_ptr<Engine>> Engine::create(const EngineOptions& options) {
   FB_CHECK(check_options(options));
-  auto impl = std::make_unique<Impl>();
-  impl->options = options;
+  auto impl = std::make_unique<Impl>(options);
   impl->code_identity = identity_of(options);
   if (options.pool_instances > 0) {
     FB_CHECK(probe_address_space(options));

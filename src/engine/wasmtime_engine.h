@@ -1,11 +1,11 @@
 // What an Engine holds: the Wasmtime engines of one set of settings. Internal to src/engine/wasmtime_*.
 #pragma once
 
-#include <atomic>
 #include <mutex>
 #include <string>
 
 #include "engine/engine.h"
+#include "engine/pool_places.h"
 #include "engine/stop_watcher.h"
 #include "engine/wasmtime_handle.h"
 
@@ -19,16 +19,15 @@ struct Engine::Impl {
   std::string code_identity;
   std::shared_ptr<StopWatcher> watcher;  // null when timers stop guests
   WasmEnginePtr pooled;                  // null without a pool
-  std::atomic<std::uint32_t> pool_in_use{0};
+  PoolPlaces places;                     // in the pool
 
   // Made when first needed: a process that only runs cached code never validates, and most never outgrow the pool.
   wasm_engine_t* on_demand();
   wasm_engine_t* validator();
 
   bool metered() const noexcept { return options.stopping == Stopping::time || options.stopping == Stopping::ticks; }
-  // Takes a place in the pool unless all are taken; give_back() returns it.
-  bool take_place() noexcept;
-  void give_back() noexcept { pool_in_use.fetch_sub(1, std::memory_order_relaxed); }
+
+  explicit Impl(const EngineOptions& wanted) noexcept : options(wanted), places(wanted.pool_instances) {}
 
  private:
   std::mutex mutex_;

@@ -79,7 +79,7 @@ wasmtime_error_t* on_epoch(wasmtime_context_t* context, void*, std::uint64_t* de
 
 void make_store(Instance::Impl& self) {
   const Code::Impl& code = self.code();
-  self.wasm_engine = self.in_pool ? self.engine().pooled.get() : self.engine().on_demand();
+  self.wasm_engine = self.in_pool() ? self.engine().pooled.get() : self.engine().on_demand();
   self.store.reset(wasmtime_store_new(self.wasm_engine, &self, nullptr));
   self.context = wasmtime_store_context(self.store.get());
   // The pass's memory needs its bytes even where the guest may have none; a guest's page is larger.
@@ -162,12 +162,12 @@ base::Result<Instance::Started> Instance::create(std::shared_ptr<const Program> 
   self.stopping = engine.options.stopping;
   self.watcher = engine.watcher.get();
   self.stack_need_bytes = engine.options.stack_bytes + kHostStackBytes;
-  self.in_pool = code.fits_pool && pages_reachable(code, limits) <= engine.options.pool_memory_bytes / kWasmPageBytes &&
-                 engine.take_place();
+  if (code.fits_pool && pages_reachable(code, limits) <= engine.options.pool_memory_bytes / kWasmPageBytes)
+    self.place = engine.places.take();
   auto instance = std::make_unique<Instance>(std::move(impl));
 
   FB_TRY(const wasmtime_instance_pre_t* pre,
-         self.program->impl().pre(self.in_pool ? Placement::pooled : Placement::on_demand));
+         self.program->impl().pre(self.in_pool() ? Placement::pooled : Placement::on_demand));
   make_store(self);
   // No guest code runs here: its start function is an export (expose.h).
   if (!self.run(CallBudget{}, &instantiate, const_cast<wasmtime_instance_pre_t*>(pre))) return not_started(*instance);
@@ -186,7 +186,7 @@ base::Result<Instance::Started> Instance::create(std::shared_ptr<const Program> 
 
 Instance::Impl::~Impl() {
   store.reset();  // the slot in the pool is free only now
-  if (in_pool) engine().give_back();
+  if (in_pool()) engine().places.give_back(place);
 }
 
 Instance::Instance(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "engine/engine.h"
+#include "engine/pool_places.h"
 #include "engine/stop_slot.h"
 #include "engine/stop_thread.h"
 #include "engine/wasmtime_program.h"
@@ -44,12 +45,13 @@ struct Instance::Impl {
   InstanceLimits limits;
   bool has_memory = false;
   wasmtime_memory_t memory{};
-  bool in_pool = false;
+  std::uint8_t place = PoolPlaces::kNone;  // in the pool
   StorePtr store;
   wasmtime_instance_t instance{};
 
   ~Impl();
 
+  bool in_pool() const noexcept { return place != PoolPlaces::kNone; }
   const Code::Impl& code() const noexcept { return program->code().impl(); }
   Engine::Impl& engine() const noexcept { return program->code().engine().impl(); }
 
