@@ -240,6 +240,45 @@ TEST(Validate, ProposalsOutsideTheContractAreRefused) {
   EXPECT_TRUE(engine->validate(test::wat("(module (memory 1))")));
 }
 
+TEST(Validate, ExternrefIsRefusedByName) {
+  const auto engine = must(Engine::create(small_engine(Stopping::time)));
+  for (const char* wat :
+       {"(module (func (param externref)))", "(module (func (local externref)))", "(module (table 1 externref))",
+        "(module (global externref (ref.null extern)))", "(module (func (drop (ref.null extern))))"}) {
+    SCOPED_TRACE(wat);
+    const auto code = Code::compile(engine, test::wat(wat));
+    ASSERT_FALSE(code);
+    EXPECT_EQ(code.error().code, base::Errc::unsupported);
+    EXPECT_EQ(code.error().name, "COMPILE");
+    EXPECT_EQ(
+        code.error().message.find("module uses externref, which is not accepted; of reference types funcref is (at "
+                                  "offset 0x"),
+        0u)
+        << code.error().message;
+  }
+}
+
+// Everything reference types offer for functions, ticks counted.
+TEST(Validate, FuncrefIsAccepted) {
+  const auto engine = must(Engine::create(small_engine(Stopping::ticks)));
+  auto instance = instance_of(program_of(engine, R"((module
+    (table $t 2 funcref) (table $other 1 funcref) (elem declare func $seven) (type $answers (func (result i32)))
+    (func $seven (result i32) (i32.const 7))
+    (func $same (param funcref) (result funcref) (local.get 0))
+    (func (export "run") (result i32) (local $f funcref)
+      (local.set $f (call $same (ref.func $seven)))
+      (table.set $t (i32.const 1) (select (result funcref) (local.get $f) (ref.null func) (i32.const 1)))
+      (if (ref.is_null (table.get $t (i32.const 1))) (then (return (i32.const -1))))
+      (if (i32.ne (table.grow $t (local.get $f) (i32.const 2)) (i32.const 2)) (then (return (i32.const -2))))
+      (table.fill $t (i32.const 0) (local.get $f) (i32.const 1))
+      (table.copy $other $t (i32.const 0) (i32.const 3) (i32.const 1))
+      (i32.add (call_indirect $other (type $answers) (i32.const 0)) (table.size $t)))))"));
+  const Called ran = call(*instance, "run");
+  EXPECT_TRUE(ran.outcome.completed()) << ran.outcome.message();
+  EXPECT_EQ(ran.values[0].i32, 11);
+  EXPECT_GT(ran.outcome.usage.ticks, 20u);
+}
+
 TEST(Validate, GarbageIsRefusedWithItsPlace) {
   const auto engine = must(Engine::create(small_engine(Stopping::time)));
   const auto code = Code::compile(engine, base::as_bytes("\0asm\1\0\0\0\xff"));

@@ -48,6 +48,9 @@ void set_features(wasm_config_t* config, bool for_the_pass) {
   wasmtime_config_gc_support_set(config, false);
 }
 
+// How the validator begins its refusal of externref.
+constexpr std::string_view kNeedsReferenceHeap = "gc types are disallowed but found type which requires gc";
+
 struct Layout {
   std::uint64_t reservation_bytes;
   std::uint64_t guard_bytes;
@@ -213,10 +216,18 @@ const std::string& Engine::code_identity() const noexcept {
 }
 
 base::Result<void> Engine::validate(base::ByteView wasm) const {
-  return check(
-      base::Errc::invalid, "module is not valid WebAssembly",
-      wasmtime_module_validate(impl_->validator(), reinterpret_cast<const std::uint8_t*>(wasm.data()), wasm.size()),
-      "COMPILE");
+  const ErrorPtr error(
+      wasmtime_module_validate(impl_->validator(), reinterpret_cast<const std::uint8_t*>(wasm.data()), wasm.size()));
+  if (!error) return {};
+  const std::string why = message_of(*error);
+  // Externref needs the engine's heap of references, which is not built in; funcref does not.
+  if (why.starts_with(kNeedsReferenceHeap)) {
+    return base::fail(base::Errc::unsupported,
+                      "module uses externref, which is not accepted; of reference types funcref is" +
+                          why.substr(kNeedsReferenceHeap.size()),
+                      "COMPILE");
+  }
+  return base::fail(base::Errc::invalid, "module is not valid WebAssembly: " + why, "COMPILE");
 }
 
 }  // namespace fusebox::engine
