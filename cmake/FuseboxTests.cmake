@@ -41,6 +41,11 @@ if(TARGET test_engine)
   target_link_libraries(test_engine PRIVATE fusebox::wasmtime)
 endif()
 
+file(GLOB platform_tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/platform/${FUSE_PLATFORM}/*_test.cc")
+if(platform_tests)
+  fusebox_test_program(test_platform "${platform_tests}" fuse_platform)
+endif()
+
 file(GLOB test_folders CONFIGURE_DEPENDS LIST_DIRECTORIES true "${CMAKE_CURRENT_SOURCE_DIR}/tests/*")
 foreach(path IN LISTS test_folders)
   get_filename_component(folder "${path}" NAME)
