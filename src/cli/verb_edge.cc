@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/verb.h"
+#include "cli/verb_edge.h"
 #include "edge/config/generate.h"
 
 namespace fusebox::cli {
@@ -71,6 +71,8 @@ void add_edge(CLI::App& app, VerbContext& context) {
   built->add_option("--output-dir", options->output_dir, "folder for the files; made when missing")->required();
   built->add_flag("--strict", options->strict, "unknown keys are errors everywhere, not only in policies");
   built->callback([options, &context] { context.status = build(*options, context.streams); });
+  add_edge_run(*verb, context);
+  add_edge_imports(*verb, context);
 }
 
 }  // namespace fusebox::cli
