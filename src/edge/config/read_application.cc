@@ -100,6 +100,7 @@ void read_options(const Source& source, const Node& node, bool strict, fuse_opti
 void check_event(const Source& source, const Node& node, base::json::Location at, const EventName& event,
                  const std::vector<EventName>& before) {
   for (const EventName& other : before) {
+    if (other.name == event.name) continue;  // said already, of the key
     if (other.bit == event.bit)
       source.error(node, "events " + in_quotes(other.name) + " and " + in_quotes(event.name) + " have the same index " +
                              std::to_string(event.bit));

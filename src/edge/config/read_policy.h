@@ -22,9 +22,9 @@ struct EventName {
 };
 
 struct PolicyContext {
-  std::span<const EventName> events;  // names that event_subscribe may hold
+  std::span<const EventName> events = {};  // names that event_subscribe may hold
   // Capability bits of the groups the configuration lists; nothing = do not ask for them.
-  std::optional<std::uint32_t> groups;
+  std::optional<std::uint32_t> groups = {};
   // Without either activation key: INTERVAL in app_config.json, 0 in the flat form (which is read as INTERVAL).
   std::uint32_t activation_default = FUSE_ACTIVATION_INTERVAL;
   std::string what = "policy";  // in messages about missing and unknown keys
