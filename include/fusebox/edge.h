@@ -95,6 +95,11 @@ class Runtime {
   fuse_stat_t evidence_read(std::uint64_t* cursor, fuse_log_record_t* out, std::uint32_t max, std::uint32_t* n) const;
   fuse_stat_t log_stats(fuse_log_stats_t* out) const;
 
+  // Whether the caller is a HAL callback of this runtime, and what a call that changes something gets there: 1, and an entry
+  // `re-entrant call refused: <function>`.
+  bool is_called_back() const;
+  fuse_stat_t refuse(const char* function);
+
  protected:
   Runtime() = default;
   ~Runtime() = default;

@@ -84,6 +84,8 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   std::uint64_t read_clock();
   // A FATAL entry and the thread's last error.
   void report(std::uint32_t id, const Text& text);
+  // A call from a HAL callback that changes something.
+  void report_reentry(const char* function);
 
   // A HAL callback left by an exception, and no guest stood between: gives the lock back. The module whose call was in
   // flight is TRAPPED.

@@ -30,6 +30,10 @@ void Core::report(std::uint32_t id, const Text& text) {
   port_->note_error(text.c_str());
 }
 
+void Core::report_reentry(const char* function) {
+  report(current_ != nullptr ? id_of(*current_) : kNobody, Text("re-entrant call refused: ").add(function));
+}
+
 void Core::abandon() {
   if (!port_->inside()) return;
   reading_clock_ = false;

@@ -9,9 +9,7 @@ class Entry {
  public:
   // For functions that change something: refused inside a HAL callback.
   Entry(Core& core, const char* function) : core_(core), entered_(core.port_->enter()) {
-    if (entered_) return;
-    const std::uint32_t id = core.current_ != nullptr ? core.id_of(*core.current_) : kNobody;
-    core.report(id, Text("re-entrant call refused: ").add(function));
+    if (!entered_) core.report_reentry(function);
   }
   // For queries, which a HAL callback may make.
   explicit Entry(Core& core) : core_(core), entered_(core.port_->enter()) {}
@@ -82,6 +80,15 @@ void fill(Core& core, const Slot& slot, fuse_module_info_t& out) {
 }
 
 }  // namespace
+
+bool Runtime::is_called_back() const {
+  return core_of(*this).port_->inside();
+}
+
+fuse_stat_t Runtime::refuse(const char* function) {
+  core_of(*this).report_reentry(function);
+  return FUSE_ERR_INVALID_ARG;
+}
 
 fuse_stat_t Runtime::stop() {
   Core& core = core_of(*this);
