@@ -116,6 +116,8 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   AtomicSlotSet pending_;                       // an event was posted since the last look
   AtomicSlotSet::Word* subscribers_ = nullptr;  // kEvents sets, one behind the other
 
+  std::uint32_t tick_number_ = 0;
+  std::uint32_t requeued_ = 0;  // entries of the queue that had their turn in this tick
   std::uint32_t restarts_waiting_ = 0;
   std::uint32_t prioritised_ = 0;    // modules with a priority other than 0
   std::uint64_t last_clock_us_ = 0;  // the newest read; a lower one says that the clock went back
@@ -148,12 +150,13 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   // ---- small steps of tick.cc
   struct Pass;
   bool attempt(Slot& slot, Pass& pass);
-  bool next_candidate(Pass& pass, std::uint32_t& slot) const;
+  bool has_event(std::uint32_t id);
+  bool next_candidate(const Pass& pass, std::uint32_t& found);
   bool highest_below(std::int64_t bound, std::int32_t& out) const;
   void run_level(Pass& pass);
   void take_due(std::uint64_t now_us);
   void requeue(Slot& slot, std::uint64_t key_us);
-  bool has_work() const;
+  bool has_work();
 };
 
 // A non-const view for const queries: they take the lock.

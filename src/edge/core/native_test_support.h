@@ -84,6 +84,7 @@ class NativeBackend final : public Backend {
   int instances = 0;
   int units = 0;
   int calls = 0;
+  const void* last_owner = nullptr;  // of the newest instance
 
   LoadEnd load(const std::uint8_t* bytes, std::uint32_t, const UnitLimits& limits, Unit** out,
                ErrorText& error) override {
@@ -115,6 +116,7 @@ class NativeBackend final : public Backend {
       }
     }
     ++instances;
+    last_owner = owner;
     *out = instance.release();
     return LoadEnd::ok;
   }

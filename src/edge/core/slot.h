@@ -73,6 +73,7 @@ struct Slot {
   std::uint32_t log_written = 0;
   std::uint32_t log_dropped = 0;
   std::uint32_t log_this_step = 0;
+  std::uint32_t turn = 0;      // number of the tick it was last looked at in
   const char* trap = nullptr;  // static text of the last one
 
   std::uint32_t activation() const {

@@ -15,7 +15,6 @@ struct Core::Pass {
   std::uint32_t mask = 0;
   std::int32_t level = 0;      // priority of the modules this walk is about
   std::uint32_t position = 0;  // slots below it had their turn
-  std::uint32_t requeued = 0;  // entries of the queue that had their turn in this tick
   bool clock_may_have_moved = false;
 };
 
@@ -60,18 +59,35 @@ void Core::take_due(std::uint64_t now_us) {
     const std::uint16_t id = queue_.first();
     queue_.remove(id);
     ready_.add(id);
+    if (slots_[id].turn == tick_number_) --requeued_;
   }
 }
 
+// Whether an event waits for this slot. One that cannot run is not pending: it is looked at again when it starts.
+bool Core::has_event(std::uint32_t id) {
+  Slot& slot = slots_[id];
+  const auto waits = [&] {
+    return slot.in_use && slot.state == FUSE_MODULE_STATE_RUNNING && slot.runs_on_events() &&
+           (slot.latch.load() & slot.policy.event_subscribe) != 0;
+  };
+  if (waits()) return true;
+  pending_.drop(id);
+  if (!waits()) return false;
+  pending_.add(id);  // posted between the two looks
+  return true;
+}
+
 // The first slot at or after the pass's position that may run and has its priority.
-bool Core::next_candidate(Pass& pass, std::uint32_t& slot) const {
+bool Core::next_candidate(const Pass& pass, std::uint32_t& found) {
   std::uint32_t w = pass.position >> 5;
   std::uint32_t mask = ~std::uint32_t{0} << (pass.position & 31);
   for (; w < words_; ++w, mask = ~std::uint32_t{0}) {
-    std::uint32_t word = (always_.word(w) | ready_.word(w) | pending_.word(w)) & mask;
-    for (; word != 0; word &= word - 1) {
-      slot = w * 32 + static_cast<std::uint32_t>(__builtin_ctz(word));
-      if (prioritised_ == 0 || slots_[slot].priority == pass.level) return true;
+    const std::uint32_t timed = always_.word(w) | ready_.word(w);
+    for (std::uint32_t word = (timed | pending_.word(w)) & mask; word != 0; word &= word - 1) {
+      const auto bit = static_cast<std::uint32_t>(__builtin_ctz(word));
+      found = w * 32 + bit;
+      if (prioritised_ != 0 && slots_[found].priority != pass.level) continue;
+      if ((timed >> bit & 1) != 0 || has_event(found)) return true;
     }
   }
   return false;
@@ -94,8 +110,8 @@ bool Core::highest_below(std::int64_t bound, std::int32_t& out) const {
 // True when the module completed a step.
 bool Core::attempt(Slot& slot, Pass& pass) {
   const std::uint32_t id = id_of(slot);
+  slot.turn = tick_number_;
   pending_.drop(id);  // before the claim: a post after it is seen again
-  if (!slot.in_use || slot.state != FUSE_MODULE_STATE_RUNNING) return false;
   const bool timed = always_.has(id) || ready_.has(id);
   std::uint32_t events = 0;
   if (slot.runs_on_events()) {
@@ -113,7 +129,7 @@ bool Core::attempt(Slot& slot, Pass& pass) {
 
   if (slot.state == FUSE_MODULE_STATE_RUNNING && slot.runs_timed() && !always_.has(id)) {
     requeue(slot, slot.phase_known ? slot.next_due_us : saturating_add(slot.last_us, slot.policy.step_interval_us));
-    ++pass.requeued;
+    ++requeued_;
   }
   return status == FUSE_SUCCESS;
 }
@@ -122,13 +138,14 @@ void Core::run_level(Pass& pass) {
   pass.position = 0;
   for (;;) {
     std::uint32_t id = 0;
-    if (!next_candidate(pass, id)) {
-      // Steps take time: a module further on may have become due meanwhile.
-      if (!pass.clock_may_have_moved || queue_.size() <= pass.requeued) return;
-      pass.clock_may_have_moved = false;
+    bool found = next_candidate(pass, id);
+    // Steps take time: another module may have become due meanwhile. The clock is read for the next attempt, once.
+    if (!taken_ && queue_.size() > requeued_ && (found || pass.clock_may_have_moved)) {
       take_due(read_clock());
-      if (!next_candidate(pass, id)) return;
+      found = next_candidate(pass, id);
     }
+    pass.clock_may_have_moved = false;
+    if (!found) return;
     pass.position = id + 1;
     if (!attempt(slots_[id], pass)) continue;
     if (id < 32) pass.mask |= 1u << id;
@@ -141,6 +158,8 @@ std::uint32_t Core::tick(fuse_module_id_t* ids, std::uint32_t cap, std::uint32_t
   Pass pass{};
   pass.ids = ids;
   pass.cap = cap;
+  ++tick_number_;
+  requeued_ = 0;
   if (restarts_waiting_ != 0) run_restarts();
   if (queue_.size() > 0) take_due(read_clock());
   account_fresh_ = false;
@@ -159,15 +178,11 @@ std::uint32_t Core::tick(fuse_module_id_t* ids, std::uint32_t cap, std::uint32_t
   return pass.mask;
 }
 
-bool Core::has_work() const {
+bool Core::has_work() {
   for (std::uint32_t w = 0; w < words_; ++w) {
     if ((always_.word(w) | ready_.word(w)) != 0) return true;
     for (std::uint32_t word = pending_.word(w); word != 0; word &= word - 1) {
-      const Slot& slot = slots_[w * 32 + static_cast<std::uint32_t>(__builtin_ctz(word))];
-      if (slot.in_use && slot.state == FUSE_MODULE_STATE_RUNNING && slot.runs_on_events() &&
-          (slot.latch.load() & slot.policy.event_subscribe) != 0) {
-        return true;
-      }
+      if (has_event(w * 32 + static_cast<std::uint32_t>(__builtin_ctz(word)))) return true;
     }
   }
   return false;
