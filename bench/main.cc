@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "edge_lines.h"
 #include "heavy_lines.h"
 
 namespace fusebox::cli::bench {
@@ -27,6 +28,11 @@ std::vector<Line> all_lines(const HeavyOptions& heavy) {
     return [measure, &heavy](const Conditions& conditions) { return measure(conditions, heavy); };
   };
   lines.push_back({"execute.recompile", measure_recompilation});
+  lines.push_back({"edge.step", measure_edge_step});
+  lines.push_back({"edge.tick", measure_edge_tick});
+  lines.push_back({"edge.load", measure_edge_load});
+  lines.push_back({"edge.stop", measure_edge_stop});
+  lines.push_back({"edge.period", measure_edge_period});
   lines.push_back({"layout", measure_layouts});
   lines.push_back({"compute", with_options(measure_compute)});
   lines.push_back({"density", with_options(measure_density)});
@@ -38,7 +44,7 @@ std::vector<Line> all_lines(const HeavyOptions& heavy) {
 void add_options(::CLI::App& app, Options& options) {
   app.add_option("--json", options.json_file, "write everything to this file as well");
   app.add_option("--only", options.only,
-                 "only lines whose name contains this: call, life, execute, stop, compute, ...");
+                 "only lines whose name contains this: call, life, execute, stop, edge, compute, ...");
   app.add_option("--rounds", options.rounds, "rounds of the short lines")->capture_default_str();
   app.add_option("--compute-rounds", options.heavy.compute_rounds, "rounds of compute")->capture_default_str();
   app.add_option("--sandboxes", options.heavy.sandboxes, "live at once for density")->capture_default_str();
