@@ -24,33 +24,40 @@ extern "C" {
 /* Levels of module_log_event(). */
 enum { FUSE_GUEST_DEBUG = 0, FUSE_GUEST_INFO = 1, FUSE_GUEST_FATAL = 2 };
 
-/* Capability TEMP_SENSOR: a temperature sensor. */
+/* ---- TEMP_SENSOR: a temperature sensor ---- */
+
 /* The temperature in degrees Celsius. */
 FUSE_IMPORT("temp_get_reading") float temp_get_reading(void);
 
-/* Capability TIMER: the clock of intervals and log entries. */
+/* ---- TIMER: the clock of intervals and log entries ---- */
+
 /* Microseconds of a monotonic clock. */
 FUSE_IMPORT("timer_get_timestamp") unsigned long long timer_get_timestamp(void);
 
-/* Capability CAMERA: the newest frame of a camera. */
+/* ---- CAMERA: the newest frame of a camera ---- */
+
 /* Writes the newest frame to `buf`; bytes written, 0 = no frame. */
 FUSE_IMPORT("camera_last_frame") unsigned long long camera_last_frame(void* buf, unsigned int max_len);
 
-/* Capability LOG: entries of the security log. */
+/* ---- LOG: entries of the security log ---- */
+
 /* Appends an entry of at most 127 characters to the security log. */
 FUSE_IMPORT("module_log_event") void module_log_event(const char* ptr, unsigned int len, unsigned int level);
 
-/* Capability EVENT_POST: events to other modules. */
+/* ---- EVENT_POST: events to other modules ---- */
+
 /* Posts event 0..31 to every module that subscribes to it. */
 FUSE_IMPORT("fuse_event_post") void fuse_event_post(unsigned int event_id);
 
-/* Capability GPIO: digital pins. */
+/* ---- GPIO: digital pins ---- */
+
 /* The level of a pin, 0 or 1. */
 FUSE_IMPORT("gpio_read") unsigned int gpio_read(unsigned int pin);
 /* Sets a pin low (0) or high (anything else). */
 FUSE_IMPORT("gpio_write") void gpio_write(unsigned int pin, unsigned int level);
 
-/* Capability UART: serial ports. */
+/* ---- UART: serial ports ---- */
+
 /* Takes received bytes of a serial port; bytes written to `buf`, 0 = none waiting. */
 FUSE_IMPORT("uart_read") unsigned int uart_read(unsigned int port, void* buf, unsigned int max_len);
 /* Sends bytes to a serial port; bytes taken. */

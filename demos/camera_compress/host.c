@@ -79,14 +79,10 @@ static void start_runtime(void) {
   memset(&hal, 0, sizeof hal);
   hal.timer.get_timestamp = fuse_platform_get_timestamp_us;
   hal.camera.last_frame = last_frame;
-  hal.quota_arm = fuse_platform_quota_arm;
-  hal.quota_cancel = fuse_platform_quota_cancel;
+  /* No quota_arm: the runtime keeps quotas in CPU time. A timer of wall time would count other programs' turns as well. */
   fuse_platform_init();
   fuse_stat_t status = fuse_init(module_pool, sizeof module_pool, log_pool, sizeof log_pool, &hal);
-  if (status != FUSE_SUCCESS) {
-    fprintf(stderr, "fuse_init: status %d\n", (int)status);
-    exit(1);
-  }
+  if (status != FUSE_SUCCESS) demo_fail("fuse_init", status);
 }
 
 typedef struct {
@@ -122,6 +118,7 @@ int main(int argc, char** argv) {
          policy.cpu_quota_us);
   start_runtime();
   fuse_module_id_t id = demo_load(given.module, &policy, NULL);
+  demo_start(id);
   printf("module id: %u\n", id);
   counts steps = run(id);
   demo_print_log();

@@ -59,14 +59,10 @@ static void start_runtime(void) {
   memset(&hal, 0, sizeof hal);
   hal.timer.get_timestamp = fuse_platform_get_timestamp_us;
   hal.camera.last_frame = last_frame;
-  hal.quota_arm = fuse_platform_quota_arm;
-  hal.quota_cancel = fuse_platform_quota_cancel;
+  /* No quota_arm: the runtime keeps quotas in CPU time. A timer of wall time would count other programs' turns as well. */
   fuse_platform_init();
   fuse_stat_t status = fuse_init(module_pool, sizeof module_pool, log_pool, sizeof log_pool, &hal);
-  if (status != FUSE_SUCCESS) {
-    fprintf(stderr, "fuse_init: status %d\n", (int)status);
-    exit(1);
-  }
+  if (status != FUSE_SUCCESS) demo_fail("fuse_init", status);
 }
 
 /* Ticks until `id` made a step, at most `ticks` times. `ran` collects who stepped meanwhile. */
@@ -93,6 +89,8 @@ int main(int argc, char** argv) {
   fuse_policy_t compress = compress_policy();
   fuse_module_id_t filter_id = demo_load(argv[1], &filter, NULL);
   fuse_module_id_t compress_id = demo_load(argv[2], &compress, NULL);
+  demo_start(filter_id);
+  demo_start(compress_id);
   unsigned kept = 0, rejected = 0;
   for (unsigned i = 0; i < FRAMES; ++i) {
     fill(i);

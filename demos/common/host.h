@@ -29,20 +29,26 @@ static inline demo_file demo_read(const char* path) {
   return file;
 }
 
-/* Loads and starts one module; ends the process with the runtime's own words when it is refused. */
+/* Ends the process with the runtime's own words. */
+static inline void demo_fail(const char* what, fuse_stat_t status) {
+  char why[256];
+  fuse_last_error(why, sizeof why);
+  fprintf(stderr, "%s: status %d: %s\n", what, (int)status, why);
+  exit(1);
+}
+
 static inline fuse_module_id_t demo_load(const char* path, const fuse_policy_t* policy, const fuse_policy_ext_t* ext) {
   demo_file module = demo_read(path);
   fuse_module_id_t id = FUSE_INVALID_MODULE_ID;
   fuse_stat_t status = fuse_module_load_ext(module.bytes, module.size, policy, ext, NULL, 0, &id);
-  if (status == FUSE_SUCCESS) status = fuse_module_start(id);
   free(module.bytes);
-  if (status != FUSE_SUCCESS) {
-    char why[256];
-    fuse_last_error(why, sizeof why);
-    fprintf(stderr, "%s: status %d: %s\n", path, (int)status, why);
-    exit(1);
-  }
+  if (status != FUSE_SUCCESS) demo_fail(path, status);
   return id;
+}
+
+static inline void demo_start(fuse_module_id_t id) {
+  fuse_stat_t status = fuse_module_start(id);
+  if (status != FUSE_SUCCESS) demo_fail("start", status);
 }
 
 /* The security log to standard error, oldest entry first. */

@@ -44,14 +44,10 @@ static void start_runtime(void) {
   memset(&hal, 0, sizeof hal);
   hal.timer.get_timestamp = fuse_platform_get_timestamp_us;
   hal.gpio.write = pin_written;
-  hal.quota_arm = fuse_platform_quota_arm;
-  hal.quota_cancel = fuse_platform_quota_cancel;
+  /* No quota_arm: the runtime keeps quotas in CPU time. A timer of wall time would count other programs' turns as well. */
   fuse_platform_init();
   fuse_stat_t status = fuse_init(module_pool, sizeof module_pool, log_pool, sizeof log_pool, &hal);
-  if (status != FUSE_SUCCESS) {
-    fprintf(stderr, "fuse_init: status %d\n", (int)status);
-    exit(1);
-  }
+  if (status != FUSE_SUCCESS) demo_fail("fuse_init", status);
 }
 
 /* Ticks whenever something is due. `stopped` collects how long each stopped step of `watched` had run. */
@@ -82,7 +78,8 @@ static samples deviations(const samples* of, uint64_t period_us) {
   return off;
 }
 
-/* Whether the module kept its period: half of all periods were off by less than a runaway step lasts. */
+/* Whether the module kept its period: it runs still, and 19 of 20 periods had their step. How far each was off is printed and
+ * no condition, for it depends on what else this machine does. */
 static int report(const char* name, fuse_module_id_t id, const samples* of, uint64_t period_us) {
   fuse_module_info_t info;
   fuse_module_info(id, &info);
@@ -91,8 +88,7 @@ static int report(const char* name, fuse_module_id_t id, const samples* of, uint
          name, (unsigned long long)period_us / 1000, (unsigned long long)info.steps_ok,
          (unsigned long long)info.missed_periods, (unsigned long long)sample_rank(&off, 50),
          (unsigned long long)sample_rank(&off, 99), (unsigned long long)sample_rank(&off, 100));
-  return info.state == FUSE_MODULE_STATE_RUNNING && info.steps_ok > 2 && info.missed_periods * 20 <= info.steps_ok &&
-         sample_rank(&off, 50) < runaway_policy.cpu_quota_us;
+  return info.state == FUSE_MODULE_STATE_RUNNING && info.steps_ok > 2 && info.missed_periods * 20 <= info.steps_ok;
 }
 
 typedef struct {
@@ -109,6 +105,9 @@ static result pass(char** modules, int with_runaway, uint64_t duration_us) {
   fuse_module_id_t telemetry = demo_load(modules[1], &telemetry_policy, &telemetry_ext);
   fuse_module_id_t runaway = FUSE_INVALID_MODULE_ID;
   if (with_runaway) runaway = demo_load(modules[2], &runaway_policy, &runaway_ext);
+  demo_start(attitude);
+  demo_start(telemetry);
+  if (with_runaway) demo_start(runaway);
   run(duration_us, runaway, &stopped);
 
   printf(with_runaway ? "beside a module that spins for ever:\n" : "alone:\n");

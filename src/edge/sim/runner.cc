@@ -12,8 +12,7 @@
 namespace fusebox::edge::sim {
 namespace {
 
-constexpr std::uint32_t kHostTrack =
-    FUSE_INVALID_MODULE_ID;  // of events from outside, and of the runtime's own entries
+constexpr std::uint32_t kHostTrack = 0;  // of events from outside, and of the runtime's own entries
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 constexpr std::size_t kRecordsAtOnce = 16;
 
