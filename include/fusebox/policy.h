@@ -16,6 +16,8 @@
 namespace fusebox::policy {
 
 inline constexpr std::uint64_t kPageBytes = 65536;  // a page of linear memory
+// As cpu_ns or wall_ns: none. Policies of the edge face alone have it; no document of the capability face can.
+inline constexpr std::uint64_t kNoTimeLimit = ~std::uint64_t{0};
 
 enum class Isolation : std::uint8_t { thread, process, vm };  // process and vm are refused until their drivers exist
 enum class DataFormat : std::uint8_t { utf8, json, bytes };
@@ -146,7 +148,9 @@ struct AuditRules {
   bool operator==(const AuditRules&) const = default;
 };
 
-// For the edge face (contract edge.md 6.1, 6.5): when a module is stepped.
+enum class Restart : std::uint8_t { never, limited, always };
+
+// For the edge face (contract edge.md 6.1, 6.5): when a module is stepped, and what happens when it fails.
 struct Schedule {
   enum Activation : std::uint32_t { kInterval = 1, kEvent = 2, kManual = 4 };
   std::uint32_t activation_mask = kInterval;
@@ -156,6 +160,11 @@ struct Schedule {
   std::uint64_t deadline_us = 0;
   std::int32_t priority = 0;
   bool drift_free = false;
+  std::uint64_t init_budget_us = 0;        // 0 = the runtime's own
+  std::uint64_t log_entries_per_step = 0;  // 0 = off
+  Restart restart = Restart::never;
+  std::uint64_t restart_max = 0;  // for limited
+  std::uint64_t restart_backoff_us = 0;
   bool operator==(const Schedule&) const = default;
 };
 

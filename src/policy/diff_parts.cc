@@ -13,8 +13,11 @@ namespace {
 
 using enum ChangeKind;
 
+constexpr std::uint64_t kLifecycleBudgetUs = 1'000'000;  // contract edge.md 8.5: the runtime's own
+
 std::string value_text(std::uint64_t value, Unit unit, Zero zero) {
   if (zero == Zero::off && value == 0) return "off";
+  if (unit == Unit::nanoseconds && value == kNoTimeLimit) return "no limit";
   switch (unit) {
     case Unit::count:
       return base::format_count(value);
@@ -184,7 +187,20 @@ void diff_audit(Changes& changes, const AuditRules& a, const AuditRules& b) {
       changes.add(narrowed, "/audit/redact", concat({"values of ", in_quotes(name), " are redacted now"}));
 }
 
-void diff_schedule(Changes& changes, const Schedule& a, const Schedule& b) {
+namespace {
+
+// Budgets and restarts have changes of their own.
+Schedule times_of(Schedule schedule) {
+  const Schedule none;
+  schedule.init_budget_us = none.init_budget_us;
+  schedule.log_entries_per_step = none.log_entries_per_step;
+  schedule.restart = none.restart;
+  schedule.restart_max = none.restart_max;
+  schedule.restart_backoff_us = none.restart_backoff_us;
+  return schedule;
+}
+
+void diff_times(Changes& changes, const Schedule& a, const Schedule& b) {
   if (a == b) return;
   const std::uint32_t more = (b.activation_mask & ~a.activation_mask) | (b.event_subscribe & ~a.event_subscribe);
   // A module stepped more often, or by more things, gets more processor time over the day.
@@ -198,6 +214,32 @@ void diff_schedule(Changes& changes, const Schedule& a, const Schedule& b) {
               more != 0 || oftener ? "the module is stepped more often, earlier, or by more events"
               : fewer              ? "the module is stepped less often, later, or by fewer events"
                                    : "steps are due at other times");
+}
+
+void diff_restarts(Changes& changes, const Schedule& a, const Schedule& b) {
+  Schedule others = b;
+  // Counts where restarts are limited alone, the pause only where there are any.
+  if (a.restart != Restart::limited || b.restart != Restart::limited) others.restart_max = a.restart_max;
+  changes.number("/schedule/restart_max", "restart_max", Unit::count, Zero::plain, a.restart_max, others.restart_max);
+  if (a.restart_backoff_us != b.restart_backoff_us && a.restart != Restart::never && b.restart != Restart::never)
+    changes.add(b.restart_backoff_us < a.restart_backoff_us ? widened : narrowed, "/schedule/restart_backoff_us",
+                concat({"a restart waits ", value_text(b.restart_backoff_us, Unit::microseconds, Zero::plain),
+                        ", before ", value_text(a.restart_backoff_us, Unit::microseconds, Zero::plain)}));
+}
+
+}  // namespace
+
+void diff_schedule(Changes& changes, const Schedule& a, const Schedule& b) {
+  diff_times(changes, times_of(a), times_of(b));
+  const auto init = [](const Schedule& schedule) {
+    return schedule.init_budget_us == 0 ? kLifecycleBudgetUs : schedule.init_budget_us;
+  };
+  changes.number("/schedule/init_budget_us", "init_budget_us", Unit::microseconds, Zero::plain, init(a), init(b));
+  changes.number("/schedule/log_entries_per_step", "log_entries_per_step", Unit::count, Zero::off,
+                 a.log_entries_per_step, b.log_entries_per_step);
+  const KeyTable<Schedule> restart{{}, {}, keys::kScheduleChoices, {}};
+  changes.table("/schedule", restart, a, b);
+  diff_restarts(changes, a, b);
 }
 
 }  // namespace fusebox::policy::parts

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/units.h"
+#include "policy/explain_edge.h"
 #include "policy/http_match.h"
 #include "policy/key_tables.h"
 #include "policy/text.h"
@@ -170,8 +171,10 @@ void file_warnings(const Policy& policy, std::vector<std::string>& out) {
   }
 }
 
-std::vector<std::string> warnings_of(const Policy& policy) {
+std::vector<std::string> warnings_of(const Policy& policy, const Wording& wording) {
   std::vector<std::string> out;
+  if (wording.stepped && policy.limits.cpu_limit_ns() == kNoTimeLimit)
+    out.emplace_back("cpu_quota_us 0: a step may use the processor for as long as it likes");
   if (policy.integrity.require == IntegrityRequire::none)
     out.emplace_back("integrity none: any module may use these grants");
   if (policy.metering == Metering::preferred)
@@ -181,7 +184,10 @@ std::vector<std::string> warnings_of(const Policy& policy) {
   return out;
 }
 
-std::string worst_text(const WorstCase& worst) {
+std::string worst_text(const WorstCase& worst, const Wording& wording) {
+  if (wording.stepped)
+    return concat({"worst case of one step: ", format_size(worst.memory_bytes), " of memory, ",
+                   worst.cpu_ns == kNoTimeLimit ? std::string("no limit") : time_text(worst.cpu_ns), " of CPU"});
   return concat({"worst case of one call: ", format_size(worst.memory_bytes), " of memory, ", time_text(worst.wall_ns),
                  ", ", plural(worst.http_requests, "request"), " sending ", format_size(worst.http_sent_bytes),
                  " and receiving ", format_size(worst.http_received_bytes), ", ", format_size(worst.file_read_bytes),
@@ -223,37 +229,43 @@ WorstCase worst_case(const Policy& policy) {
   return out;
 }
 
-Explanation explanation(const Policy& policy) {
+Explanation explanation(const Policy& policy, const Wording& wording) {
   Explanation out;
-  out.topics = {{"memory and time", resources(policy)},
-                {"data", data(policy)},
-                {"host calls", calls(policy)},
-                {"modules", modules(policy)},
-                {"network", network(policy.http)},
-                {"reading files", files(policy.fs_read, "read", false)},
-                {"writing files", files(policy.fs_write, "write", true)},
-                {"variables", environment(policy.env)},
-                {"log", logging(policy.log)},
-                {"registered capabilities", registered(policy)},
-                {"audit", audit(policy.audit)}};
-  if (!policy.hal_groups.empty())
-    out.topics.push_back({"hardware", concat({"can use the hardware groups ", join(policy.hal_groups)})});
+  const bool stepped = wording.stepped;
+  out.topics.push_back({"memory and time", stepped ? step_resources(policy) : resources(policy)});
+  if (!stepped) {
+    out.topics.push_back({"data", data(policy)});
+    out.topics.push_back({"host calls", calls(policy)});
+  }
+  if (stepped || policy.schedule != Schedule{}) out.topics.push_back({"schedule", schedule_text(policy, wording)});
+  if (stepped || policy.schedule.restart != Restart::never) out.topics.push_back({"faults", faults(policy)});
+  out.topics.push_back({"modules", modules(policy)});
+  if (stepped || !policy.hal_groups.empty()) out.topics.push_back({"hardware", hardware(policy, wording)});
+  out.topics.push_back({"network", network(policy.http)});
+  out.topics.push_back({"reading files", files(policy.fs_read, "read", false)});
+  out.topics.push_back({"writing files", files(policy.fs_write, "write", true)});
+  out.topics.push_back({"variables", environment(policy.env)});
+  out.topics.push_back({"log", stepped ? step_log(policy) : logging(policy.log)});
+  if (!stepped) {
+    out.topics.push_back({"registered capabilities", registered(policy)});
+    out.topics.push_back({"audit", audit(policy.audit)});
+  }
   out.worst = worst_case(policy);
-  out.warnings = warnings_of(policy);
+  out.warnings = warnings_of(policy, wording);
   return out;
 }
 
-std::string explain(const Policy& policy) {
-  const Explanation all = explanation(policy);
+std::string explain(const Policy& policy, const Wording& wording) {
+  const Explanation all = explanation(policy, wording);
   std::string out;
   for (const Topic& topic : all.topics) out += concat({topic.sentence, "\n"});
-  out += concat({worst_text(all.worst), "\n"});
+  out += concat({worst_text(all.worst, wording), "\n"});
   for (const std::string& warning : all.warnings) out += concat({"warning: ", warning, "\n"});
   return out;
 }
 
-std::string explain_json(const Policy& policy) {
-  const Explanation all = explanation(policy);
+std::string explain_json(const Policy& policy, const Wording& wording) {
+  const Explanation all = explanation(policy, wording);
   base::json::Writer out;
   out.begin_object().key("hash");
   if (policy.hash_hex.empty())

@@ -211,7 +211,16 @@ inline constexpr NumberKey<Schedule> kScheduleNumbers[] = {
      "time between steps, start to start; 0 = as often as possible"},
     {"phase_us", &Schedule::phase_us, 0, kMicrosMax, Unit::microseconds, "first due time after start"},
     {"deadline_us", &Schedule::deadline_us, 0, kMicrosMax, Unit::microseconds, "missed deadlines are counted; 0 = off"},
+    {"init_budget_us", &Schedule::init_budget_us, 0, kMicrosMax, Unit::microseconds,
+     "time of start function, module_init and module_deinit, each; 0 = the runtime's own"},
+    {"log_entries_per_step", &Schedule::log_entries_per_step, 0, kMicrosMax, Unit::count,
+     "further log calls of a step are dropped; 0 = off", Zero::off},
+    {"restart_max", &Schedule::restart_max, 0, kMicrosMax, Unit::count, "restarts in all, when `restart` is limited"},
+    {"restart_backoff_us", &Schedule::restart_backoff_us, 0, kMicrosMax, Unit::microseconds, "time before a restart"},
 };
+inline constexpr std::string_view kRestartNames[] = {"never", "limited", "always"};
+inline constexpr ChoiceKey<Schedule> kScheduleChoices[] = {choice<&Schedule::restart>(
+    "restart", kRestartNames, Effect::grants, "whether a module that trapped or used up its quota starts again")};
 inline constexpr FlagKey<Schedule> kScheduleFlags[] = {
     {"drift_free", &Schedule::drift_free, Effect::neutral, "due times are start + phase + n x interval"}};
 inline constexpr OtherKey kScheduleOthers[] = {
@@ -224,7 +233,7 @@ inline constexpr OtherKey kScheduleOthers[] = {
     {"priority", R"({"type":"integer","minimum":-2147483648,"maximum":2147483647,"default":0})", "integer", "0",
      "higher runs earlier"},
 };
-inline constexpr KeyTable<Schedule> kSchedule{kScheduleNumbers, kScheduleFlags, {}, kScheduleOthers};
+inline constexpr KeyTable<Schedule> kSchedule{kScheduleNumbers, kScheduleFlags, kScheduleChoices, kScheduleOthers};
 
 inline constexpr std::string_view kInputNames[] = {"utf8", "json", "bytes"};
 inline constexpr std::string_view kResultNames[] = {"auto", "json", "bytes"};

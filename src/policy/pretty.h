@@ -1,4 +1,4 @@
-// Indented JSON for people. Internal to this folder.
+// Indented JSON for people.
 //
 // Threads  pure functions.
 #pragma once

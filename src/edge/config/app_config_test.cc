@@ -69,7 +69,8 @@ TEST(AppConfig, ApplicationName) {
   for (int i = 0; i < 128; ++i) wide += "\xc3\xa9";  // 128 characters of two bytes
   check({
       {R"(    "name": "demo",
-)", "", "c:2:18: key \"name\" is missing in application\n"},
+)",
+       "", "c:2:18: key \"name\" is missing in application\n"},
       {R"("demo")", "7", "c:3:13: application.name must be a string, not 7\n"},
       {R"("demo")", "null", "c:3:13: application.name must be a string, not null\n"},
       {R"("demo")", R"("")", "c:3:13: application.name has 0 characters; allowed are 1 to 128\n"},
@@ -88,7 +89,8 @@ TEST(AppConfig, ApplicationName) {
 TEST(AppConfig, ApplicationNumbers) {
   check({
       {R"(    "max_modules": 2,
-)", "", "c:2:18: key \"max_modules\" is missing in application\n"},
+)",
+       "", "c:2:18: key \"max_modules\" is missing in application\n"},
       {R"("max_modules": 2)", R"("max_modules": 0)", "c:4:20: application.max_modules is 0; allowed is 1 to 8\n"},
       {R"("max_modules": 2)", R"("max_modules": 1)", ""},
       {R"("max_modules": 2)", R"("max_modules": 8)", ""},
@@ -100,7 +102,8 @@ TEST(AppConfig, ApplicationNumbers) {
       {R"("max_modules": 2)", R"("max_modules": "2")",
        "c:4:20: application.max_modules must be an integer of 1 to 8, not a string\n"},
       {R"(    "wamr_pool_bytes": 8388608,
-)", "", "c:2:18: key \"wamr_pool_bytes\" is missing in application\n"},
+)",
+       "", "c:2:18: key \"wamr_pool_bytes\" is missing in application\n"},
       {"8388608", "0", "c:5:24: application.wamr_pool_bytes is 0; allowed is 1 to 4294967295\n"},
       {"8388608", "1", ""},
       {"8388608", "4294967295", ""},
@@ -109,7 +112,8 @@ TEST(AppConfig, ApplicationNumbers) {
       {"8388608", "1e3", "c:5:24: application.wamr_pool_bytes must be an integer of 1 to 4294967295, not 1e3\n"},
       {"8388608", "false", "c:5:24: application.wamr_pool_bytes must be an integer of 1 to 4294967295, not false\n"},
       {R"(    "log_pool_bytes": 65536,
-)", "", "c:2:18: key \"log_pool_bytes\" is missing in application\n"},
+)",
+       "", "c:2:18: key \"log_pool_bytes\" is missing in application\n"},
       {": 65536", ": 0", "c:6:23: application.log_pool_bytes is 0; allowed is 1 to 4294967295\n"},
       {": 65536", ": 143",
        "c:6:23: warning: application.log_pool_bytes is 143; one log entry takes 144 bytes, so nothing is kept\n"},
@@ -122,14 +126,14 @@ TEST(AppConfig, ApplicationNumbers) {
 TEST(AppConfig, HalGroups) {
   check({
       {R"(    "hal_groups": ["timer", "camera"],
-)", "",
+)",
+       "",
        "c:2:18: key \"hal_groups\" is missing in application\n"
        "c:14:26: capability CAMERA needs \"camera\" in application.hal_groups\n"},
       {R"(["timer", "camera"])", R"("camera")",
        "c:7:19: application.hal_groups must be a list, not a string\n"
        "c:15:26: capability CAMERA needs \"camera\" in application.hal_groups\n"},
-      {R"("timer", "camera")", R"("timer")",
-       "c:15:26: capability CAMERA needs \"camera\" in application.hal_groups\n"},
+      {R"("timer", "camera")", R"("timer")", "c:15:26: capability CAMERA needs \"camera\" in application.hal_groups\n"},
       {R"("timer", "camera")", R"("camera", 4)", "c:7:30: application.hal_groups must hold names, not 4\n"},
       {R"("timer", "camera")", R"("camera", "log")",
        "c:7:30: \"log\" is always present; leave it out of application.hal_groups\n"},
@@ -147,8 +151,9 @@ TEST(AppConfig, HalGroups) {
 TEST(AppConfig, Events) {
   const char* const kEvents = R"({"FRAME": 0, "DONE": 31})";
   check({
-      {kEvents, "[]", "c:8:15: events must be an object of names and indices, not a list\n"
-                      "c:22:29: unknown event \"FRAME\"; no event is defined\n"},
+      {kEvents, "[]",
+       "c:8:15: events must be an object of names and indices, not a list\n"
+       "c:22:29: unknown event \"FRAME\"; no event is defined\n"},
       {kEvents, R"({"FRAME": 0, "DONE": 32})", "c:8:36: event \"DONE\" is 32; allowed is 0 to 31\n"},
       {kEvents, R"({"FRAME": 0, "DONE": -1})", "c:8:36: event \"DONE\" is -1; allowed is 0 to 31\n"},
       {kEvents, R"({"FRAME": 0, "DONE": true})", "c:8:36: event \"DONE\" must be an integer of 0 to 31, not true\n"},
@@ -163,7 +168,8 @@ TEST(AppConfig, Events) {
       {kEvents, R"({"FRAME": 0, "ab": 1, "a_b": 2})", ""},
       {kEvents, R"({"FRAME": 0, "x-note": "a comment", "description": 3, "$schema": []})", ""},
       {R"(,
-    "events": {"FRAME": 0, "DONE": 31})", "", "c:21:29: unknown event \"FRAME\"; no event is defined\n"},
+    "events": {"FRAME": 0, "DONE": 31})",
+       "", "c:21:29: unknown event \"FRAME\"; no event is defined\n"},
   });
   EXPECT_EQ(read_demo(demo_with(kEvents, R"({"FRAME": 0, "description": 3, "x-note": "a"})")).events.size(), 2u);
   EXPECT_EQ(event_macro("data-captured.2\xc3\xa9z"), "DATA_CAPTURED_2_Z");
@@ -172,13 +178,15 @@ TEST(AppConfig, Events) {
 TEST(AppConfig, ModuleList) {
   std::string second = demo_with(R"(      }
     }
-  ])", R"(      }
+  ])",
+                                 R"(      }
     }, {"name": "FILTER", "binary": "b.wasm", "policy": {"capabilities": [], "memory_pages_max": 0, "stack_size": 0,
       "heap_size": 0, "cpu_quota_us": 0, "step_interval_us": 0}}
   ])");
   EXPECT_EQ(notes_of(second), "c:24:17: module names \"filter\" and \"FILTER\" differ in upper and lower case only\n");
   std::string same = second;
-  EXPECT_EQ(notes_of(same.replace(same.find("FILTER"), 6, "filter")), "c:24:17: module name \"filter\" is used twice\n");
+  EXPECT_EQ(notes_of(same.replace(same.find("FILTER"), 6, "filter")),
+            "c:24:17: module name \"filter\" is used twice\n");
   std::string two = second;
   two.replace(two.find("FILTER"), 6, "second");
   EXPECT_EQ(notes_of(two), "");
@@ -210,7 +218,8 @@ TEST(AppConfig, ModuleNameAndBinary) {
       {R"("filter",)", R"("a\u0000",)", "c:12:15: name contains a NUL\n"},
       {R"("filter",)", R"(5,)", "c:12:15: name must be a string, not 5\n"},
       {R"("filter",)", "\"" + std::string(244, 'f') + "\",", ""},
-      {R"("filter",)", "\"" + std::string(245, 'f') + "\",", "c:12:15: name is 245 bytes long; allowed are at most 244\n"},
+      {R"("filter",)", "\"" + std::string(245, 'f') + "\",",
+       "c:12:15: name is 245 bytes long; allowed are at most 244\n"},
       {R"("out/filter.aot")", R"("")", "c:13:17: binary is empty\n"},
       {R"("out/filter.aot")", "{}", "c:13:17: binary must be a string, not an object\n"},
       {R"("out/filter.aot")", R"("a\u0000b")", "c:13:17: binary contains a NUL\n"},
@@ -221,7 +230,8 @@ TEST(AppConfig, ModuleNameAndBinary) {
 }
 
 TEST(AppConfig, UnknownKeysAreWarningsOutsidePoliciesAndErrorsWhenStrict) {
-  const std::string top = demo_with(R"(  "modules": [)", R"(  "modulez": 1, "$schema": "s", "x-a": 1, "description": 3, "modules": [)");
+  const std::string top =
+      demo_with(R"(  "modules": [)", R"(  "modulez": 1, "$schema": "s", "x-a": 1, "description": 3, "modules": [)");
   EXPECT_EQ(notes_of(top), "c:10:3: warning: unknown key \"modulez\" in app_config; did you mean \"modules\"?\n");
   EXPECT_EQ(notes_of(top, true), "c:10:3: unknown key \"modulez\" in app_config; did you mean \"modules\"?\n");
   const std::string application = demo_with(R"("max_modules": 2,)", R"("max_modules": 2, "hal_group": [], "x-": 0,)");
@@ -232,7 +242,8 @@ TEST(AppConfig, UnknownKeysAreWarningsOutsidePoliciesAndErrorsWhenStrict) {
   EXPECT_THAT(notes_of(module), StartsWith("c:12:25: warning: unknown key \"path\" in module"));
   EXPECT_THAT(notes_of(module, true), StartsWith("c:12:25: unknown key \"path\" in module"));
   for (const char* key : {"x-a", "$schema", "description", "priority"}) {
-    const std::string policy = demo_with(R"("heap_size": 8192)", R"("heap_size": 8192, ")" + std::string(key) + "\": 1");
+    const std::string policy =
+        demo_with(R"("heap_size": 8192)", R"("heap_size": 8192, ")" + std::string(key) + "\": 1");
     EXPECT_THAT(notes_of(policy), StartsWith("c:18:28: unknown key \"" + std::string(key) + "\" in policy")) << key;
   }
   EXPECT_EQ(notes_of(demo_with(R"("max_modules": 2,)", R"("max_modules": 2, "description": 1,)")),
@@ -246,7 +257,8 @@ TEST(AppConfig, RuntimeOptions) {
   EXPECT_EQ(notes_of(with(R"({"lifecycle_budget_us": 5, "max_modules": 4096, "strict_policy": true, "strict_imports": 1,
     "wamr_heap_compat": false, "memory_pages_cap": 65536, "evidence_entries": 9, "description": "d"})")),
             "");
-  const AppConfig config = read_demo(with(R"({"lifecycle_budget_us":5,"max_modules":4096,"strict_policy":true,"evidence_entries":9})"));
+  const AppConfig config =
+      read_demo(with(R"({"lifecycle_budget_us":5,"max_modules":4096,"strict_policy":true,"evidence_entries":9})"));
   EXPECT_EQ(config.options.lifecycle_budget_us, 5u);
   EXPECT_EQ(config.options.max_modules, 4096u);
   EXPECT_EQ(config.options.strict_policy, 1u);
@@ -258,8 +270,10 @@ TEST(AppConfig, RuntimeOptions) {
   EXPECT_EQ(notes_of(with(R"({"strict_policy":2})")), "c:4:51: strict_policy is 2; allowed is 0 to 1\n");
   EXPECT_EQ(notes_of(with(R"({"evidence_entries":true})")),
             "c:4:54: evidence_entries must be an integer of 0 to 4294967295, not true\n");
-  EXPECT_EQ(notes_of(with(R"({"memory_pages_cap":65537})")), "c:4:54: memory_pages_cap is 65537; allowed is 0 to 65536\n");
-  EXPECT_THAT(notes_of(with(R"({"size":44})")), StartsWith("c:4:35: warning: unknown key \"size\" in application.fusebox"));
+  EXPECT_EQ(notes_of(with(R"({"memory_pages_cap":65537})")),
+            "c:4:54: memory_pages_cap is 65537; allowed is 0 to 65536\n");
+  EXPECT_THAT(notes_of(with(R"({"size":44})")),
+              StartsWith("c:4:35: warning: unknown key \"size\" in application.fusebox"));
 }
 
 TEST(AppConfig, EverythingWrongIsReportedAtOnceInOrder) {
@@ -287,15 +301,19 @@ TEST(AppConfig, EverythingWrongIsReportedAtOnceInOrder) {
 
 TEST(AppConfig, DuplicateKeysAreErrorsAtEveryLevel) {
   check({
-      {R"("max_modules": 2,)", R"("max_modules": 2, "max_modules": 2,)", "c:4:23: key \"max_modules\" is given twice; each key may stand once in an object\n"},
-      {R"("heap_size": 8192)", R"("heap_size": 8192, "heap_size": 1)", "c:18:28: key \"heap_size\" is given twice; each key may stand once in an object\n"},
-      {R"({"FRAME": 0,)", R"({"FRAME": 0, "FRAME": 1,)", "c:8:28: key \"FRAME\" is given twice; each key may stand once in an object\n"},
+      {R"("max_modules": 2,)", R"("max_modules": 2, "max_modules": 2,)",
+       "c:4:23: key \"max_modules\" is given twice; each key may stand once in an object\n"},
+      {R"("heap_size": 8192)", R"("heap_size": 8192, "heap_size": 1)",
+       "c:18:28: key \"heap_size\" is given twice; each key may stand once in an object\n"},
+      {R"({"FRAME": 0,)", R"({"FRAME": 0, "FRAME": 1,)",
+       "c:8:28: key \"FRAME\" is given twice; each key may stand once in an object\n"},
   });
 }
 
 TEST(AppConfig, HostileText) {
   EXPECT_THAT(notes_of(std::string(100'000, '[')), HasSubstr("64"));
-  EXPECT_THAT(notes_of(std::string(kConfigBytesMax + 1, ' ')), StartsWith("c:1:1: document is 1048577 bytes; allowed are at most 1048576"));
+  EXPECT_THAT(notes_of(std::string(kConfigBytesMax + 1, ' ')),
+              StartsWith("c:1:1: document is 1048577 bytes; allowed are at most 1048576"));
   EXPECT_THAT(notes_of("{\"application\": \"\xff\"}"), StartsWith("c:1:"));
   EXPECT_THAT(notes_of(std::string_view("{\"application\"\0: 1}", 19)), StartsWith("c:1:15: "));
   EXPECT_THAT(notes_of("\xef\xbb\xbf{}"), HasSubstr("byte-order mark"));
@@ -305,8 +323,10 @@ TEST(AppConfig, HostileText) {
   keys.back() = '}';
   EXPECT_THAT(notes_of(keys), EndsWith("and 39900 more warnings\n"));
   std::string events;
-  for (int i = 0; i < 1000; ++i) events += (i == 0 ? "\"E" : ",\"E") + std::to_string(i) + "\":" + std::to_string(i % 32);
-  EXPECT_THAT(notes_of(demo_with(R"("FRAME": 0, "DONE": 31)", events)), HasSubstr("c:8:15: events has 1000 members; there are 32 events"));
+  for (int i = 0; i < 1000; ++i)
+    events += (i == 0 ? "\"E" : ",\"E") + std::to_string(i) + "\":" + std::to_string(i % 32);
+  EXPECT_THAT(notes_of(demo_with(R"("FRAME": 0, "DONE": 31)", events)),
+              HasSubstr("c:8:15: events has 1000 members; there are 32 events"));
 }
 
 TEST(AppConfig, TheFileIsReadWithItsBound) {

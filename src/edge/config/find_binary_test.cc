@@ -53,7 +53,8 @@ TEST_F(FindBinary, AMissingOrForeignImageIsReplacedByItsWasm) {
   EXPECT_EQ(find("out/m.aot"), "config/out/m.wasm");
   EXPECT_EQ(find(at("config/out/m.aot").string()), "config/out/m.wasm");
   fs::remove(at("config/out/m.wasm"));
-  EXPECT_THAT(find("out/m.aot"), HasSubstr("there is no module \"out/m.aot\", and no .wasm it was built from; looked at"));
+  EXPECT_THAT(find("out/m.aot"),
+              HasSubstr("there is no module \"out/m.aot\", and no .wasm it was built from; looked at"));
 }
 
 TEST_F(FindBinary, FoldersAreLookedAtInOrder) {

@@ -120,7 +120,9 @@ TEST(Generate, CameraCompressToTheByte) {
   EXPECT_EQ(files[1].name, "fuse_hal_flags.cmake");
   EXPECT_EQ(files[1].bytes, kFlags);
   EXPECT_EQ(files[2].name, "camera_compress_policy.bin");
-  EXPECT_EQ(hex_of(files[2]), "0e0000003e0000000020000000000400e80300008096980001000000" "00000000");
+  EXPECT_EQ(hex_of(files[2]),
+            "0e0000003e0000000020000000000400e80300008096980001000000"
+            "00000000");
 }
 
 TEST(Generate, CameraFilterCompressToTheByte) {
@@ -193,7 +195,9 @@ TEST(Generate, StringsCannotLeaveTheirLiteralOrComment) {
   EXPECT_EQ(c_escaped("a\"b\\c"), R"(a\"b\\c)");
   EXPECT_EQ(c_escaped("a\nb\x7f"), R"(a\012b\177)");
   EXPECT_EQ(c_escaped("what??"), "what??");
-  EXPECT_EQ(c_escaped("?""?/x"), R"(?\?/x)");
+  EXPECT_EQ(c_escaped("?"
+                      "?/x"),
+            R"(?\?/x)");
   EXPECT_EQ(c_escaped("\xc3\xa9"), "\xc3\xa9");
   const std::string name = demo_with(R"("demo")", R"("say \"hi\" \\ é")");
   EXPECT_THAT(render(read_demo(name), "/a")[0].bytes, HasSubstr(R"(FUSE_APP_NAME            "say \"hi\" \\ é")"));

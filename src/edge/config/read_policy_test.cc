@@ -45,15 +45,15 @@ TEST(ReadPolicy, EveryNumberIsRequiredAndBounded) {
     const std::string place = "c:" + std::to_string(key.line) + ":" + std::to_string(start.size() + 1) + ": ";
     const std::string range = "0 to " + std::to_string(key.max);
     const auto with = [&](const std::string& value) { return notes_of(demo_with(written, start + value + ",\n")); };
-    EXPECT_EQ(notes_of(demo_with(written, "")), "c:14:17: key \"" + std::string(key.name) + "\" is missing in policy\n");
+    EXPECT_EQ(notes_of(demo_with(written, "")),
+              "c:14:17: key \"" + std::string(key.name) + "\" is missing in policy\n");
     EXPECT_EQ(with("0"), "");
     EXPECT_EQ(with("-0"), "");
     EXPECT_EQ(with(std::to_string(key.max)), "");
     EXPECT_EQ(with(std::to_string(key.max + 1)),
               place + key.name + " is " + std::to_string(key.max + 1) + "; allowed is " + range + "\n");
     EXPECT_EQ(with("-1"), place + key.name + " is -1; allowed is " + range + "\n");
-    EXPECT_EQ(with("99999999999999999999"),
-              place + key.name + " is 99999999999999999999; allowed is " + range + "\n");
+    EXPECT_EQ(with("99999999999999999999"), place + key.name + " is 99999999999999999999; allowed is " + range + "\n");
     for (const char* wrong : {"true", "false", "null", "1.5", "1.0", "1e2"})
       EXPECT_EQ(with(wrong), place + key.name + " must be an integer of " + range + ", not " + wrong + "\n");
     EXPECT_EQ(with("\"1\""), place + key.name + " must be an integer of " + range + ", not a string\n");
@@ -66,7 +66,8 @@ TEST(ReadPolicy, Capabilities) {
   const char* const kList = R"(["CAMERA", "LOG"])";
   check({
       {R"(        "capabilities": ["CAMERA", "LOG"],
-)", "", "c:14:17: key \"capabilities\" is missing in policy\n"},
+)",
+       "", "c:14:17: key \"capabilities\" is missing in policy\n"},
       {kList, "[]", ""},
       {kList, "0", ""},
       {kList, "12", ""},
@@ -76,7 +77,8 @@ TEST(ReadPolicy, Capabilities) {
       {kList, R"(["log"])", "c:15:26: unknown capability \"log\"; did you mean \"LOG\"?\n"},
       {kList, R"(["LOG", 4])", "c:15:33: capabilities must hold names, not 4\n"},
       {kList, R"(["LOG", null])", "c:15:33: capabilities must hold names, not null\n"},
-      {kList, R"(["TEMP_SENSOR"])", "c:15:26: capability TEMP_SENSOR needs \"temp_sensor\" in application.hal_groups\n"},
+      {kList, R"(["TEMP_SENSOR"])",
+       "c:15:26: capability TEMP_SENSOR needs \"temp_sensor\" in application.hal_groups\n"},
       {kList, R"(["GPIO"])", "c:15:26: capability GPIO needs \"gpio\" in application.hal_groups\n"},
       {kList, "1", "c:15:25: capability TEMP_SENSOR needs \"temp_sensor\" in application.hal_groups\n"},
       {kList, "128", "c:15:25: capabilities is 128, which has the unknown bits 0x80; known are 0x7F\n"},
@@ -162,7 +164,8 @@ TEST(ReadPolicy, EventSubscribe) {
       {kList, "4294967296", "c:22:28: event_subscribe is 4294967296; allowed is 0 to 4294967295\n"},
       {kList, R"("FRAME")",
        "c:22:28: event_subscribe must be a list of event names and indices or an integer mask, not a string\n"},
-      {kList, "false", "c:22:28: event_subscribe must be a list of event names and indices or an integer mask, not false\n"},
+      {kList, "false",
+       "c:22:28: event_subscribe must be a list of event names and indices or an integer mask, not false\n"},
   });
   EXPECT_EQ(policy_with(kList, R"(["FRAME", "DONE", 5, 5])").event_subscribe, 0x80000021u);
   EXPECT_EQ(policy_with(kList, "5").event_subscribe, 5u) << "a number alone is the whole mask";
@@ -182,7 +185,8 @@ TEST(ReadPolicy, Warnings) {
       {R"(["CAMERA", "LOG"])", R"(["EVENT_POST"])", ""},
   });
   std::string lonely = demo_with(R"("activation": ["EVENT"],
-        "event_subscribe": ["FRAME"])", R"("activation": ["INTERVAL"])");
+        "event_subscribe": ["FRAME"])",
+                                 R"("activation": ["INTERVAL"])");
   EXPECT_EQ(notes_of(lonely), "");
   lonely.replace(lonely.find(R"("LOG")"), 5, R"("EVENT_POST")");
   EXPECT_EQ(notes_of(lonely), "c:15:25: warning: EVENT_POST is granted, and no module subscribes to any event\n");
@@ -196,8 +200,8 @@ TEST(ReadPolicy, ExtensionValues) {
   const std::string hash(64, 'a');
   const EdgePolicy policy =
       read_demo(extension(R"("tick_budget":9223372036854775807,"priority":-2147483648,"phase_us":1,"deadline_us":2,
-        "drift_free":true,"init_budget_us":3,"log_entries_per_step":4,"sha256":")" + hash +
-                          R"(","on_fault":{"restart":"limited","max":5,"backoff_us":4294967295})"))
+        "drift_free":true,"init_budget_us":3,"log_entries_per_step":4,"sha256":")" +
+                          hash + R"(","on_fault":{"restart":"limited","max":5,"backoff_us":4294967295})"))
           .modules.at(0)
           .policy;
   EXPECT_TRUE(policy.extended);
@@ -225,7 +229,8 @@ TEST(ReadPolicy, ExtensionErrors) {
   };
   says(R"("tick_budget":9223372036854775808)",
        "c:18:54: tick_budget is 9223372036854775808; allowed is 0 to 9223372036854775807\n");
-  says(R"("priority":2147483648)", "c:18:51: priority must be an integer of -2147483648 to 2147483647, not 2147483648\n");
+  says(R"("priority":2147483648)",
+       "c:18:51: priority must be an integer of -2147483648 to 2147483647, not 2147483648\n");
   says(R"("priority":2147483647)", "");
   says(R"("priority":true)", "c:18:51: priority must be an integer of -2147483648 to 2147483647, not true\n");
   says(R"("phase_us":4294967296)", "c:18:51: phase_us is 4294967296; allowed is 0 to 4294967295\n");
@@ -270,7 +275,9 @@ TEST(ReadPolicy, TheFlatFormOfPolicyToBin) {
 TEST(EdgePolicy, BytesThereAndBack) {
   const fuse_policy_t policy = {0x1c, 6, 8192, 0x01020304, 0xfffffffe, 5, 2, 0x80000000};
   const PolicyBin bytes = policy_to_bin(policy);
-  EXPECT_EQ(base::to_hex(bytes), "1c00000006000000002000000403020" "1feffffff050000000200000000000080");
+  EXPECT_EQ(base::to_hex(bytes),
+            "1c00000006000000002000000403020"
+            "1feffffff050000000200000000000080");
   ASSERT_TRUE(policy_from_bin(bytes));
   EXPECT_TRUE(same_policy(*policy_from_bin(bytes), policy));
   EXPECT_FALSE(policy_from_bin(std::span(bytes).first(31)));

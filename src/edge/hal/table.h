@@ -62,6 +62,7 @@ struct HalGroup {
   const char* capability_name;
   bool always;  // LOG and EVENT_POST need no hal_groups entry
   const char* summary;
+  const char* allows;  // after "can" or "cannot", of a policy that is explained: "take camera frames"
   const ImportRow* rows;
   std::size_t row_count;
   // The group's member of fuse_hal_t, which holds nothing but function pointers: its size, 0 without one, and what takes it.

@@ -41,6 +41,7 @@ constinit const HalGroup kCameraGroup = {
     .capability_name = "CAMERA",
     .always = false,
     .summary = "the newest frame of a camera",
+    .allows = "take camera frames",
     .rows = kRows,
     .row_count = 1,
     .hal_bytes = sizeof(fuse_hal_camera_group_t),

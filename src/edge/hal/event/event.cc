@@ -33,6 +33,7 @@ constinit const HalGroup kEventGroup = {
     .capability_name = "EVENT_POST",
     .always = true,
     .summary = "events to other modules",
+    .allows = "post events",
     .rows = kRows,
     .row_count = 1,
     .hal_bytes = 0,

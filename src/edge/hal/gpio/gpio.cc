@@ -64,6 +64,7 @@ constinit const HalGroup kGpioGroup = {
     .capability_name = "GPIO",
     .always = false,
     .summary = "digital pins",
+    .allows = "read and set digital pins",
     .rows = kRows,
     .row_count = 2,
     .hal_bytes = sizeof(fuse_hal_gpio_group_t),

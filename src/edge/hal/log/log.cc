@@ -43,6 +43,7 @@ constinit const HalGroup kLogGroup = {
     .capability_name = "LOG",
     .always = true,
     .summary = "entries of the security log",
+    .allows = "log",
     .rows = kRows,
     .row_count = 1,
     .hal_bytes = 0,

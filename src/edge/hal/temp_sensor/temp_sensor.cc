@@ -43,6 +43,7 @@ constinit const HalGroup kTempSensorGroup = {
     .capability_name = "TEMP_SENSOR",
     .always = false,
     .summary = "a temperature sensor",
+    .allows = "read the temperature sensor",
     .rows = kRows,
     .row_count = 1,
     .hal_bytes = sizeof(fuse_hal_temp_group_t),

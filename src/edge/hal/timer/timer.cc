@@ -38,6 +38,7 @@ constinit const HalGroup kTimerGroup = {
     .capability_name = "TIMER",
     .always = false,
     .summary = "the clock of intervals and log entries",
+    .allows = "read the clock",
     .rows = kRows,
     .row_count = 1,
     .hal_bytes = sizeof(fuse_hal_timer_group_t),

@@ -72,6 +72,7 @@ constinit const HalGroup kUartGroup = {
     .capability_name = "UART",
     .always = false,
     .summary = "serial ports",
+    .allows = "use the serial ports",
     .rows = kRows,
     .row_count = 2,
     .hal_bytes = sizeof(fuse_hal_uart_group_t),
