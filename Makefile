@@ -23,6 +23,7 @@ demo: build      ## an untrusted module does real work, then tries everything an
 
 test: build      ## every test (PART=engine for one folder)
 	@ctest --test-dir build/release --output-on-failure $(if $(PART),-R '^test_$(PART)$$')
+	@$(if $(PART),,tail -n 1 build/release/edge-size/report.txt)
 
 bench: build     ## the benchmark table and build/bench.json (PART=name filters)
 	@build/release/fusebox_bench --json build/bench.json $(if $(PART),--only $(PART))

@@ -65,3 +65,8 @@ if(NOT FUSEBOX_SANITIZE)
   add_test(NAME test_docs COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/scripts/docs.sh" "$<TARGET_FILE:fusebox>")
   set_tests_properties(test_docs PROPERTIES TIMEOUT 300)
 endif()
+
+# The edge core as a microcontroller would have it: it compiles, and is as small as promised.
+if(NOT FUSEBOX_SANITIZE)
+  add_test(NAME test_edge_size COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/scripts/edge-size.sh" "${CMAKE_BINARY_DIR}/edge-size")
+endif()

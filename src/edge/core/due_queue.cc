@@ -3,7 +3,7 @@
 namespace fusebox::edge {
 
 bool DueQueue::before(std::uint16_t a, std::uint16_t b) const {
-  return slots_[a].key_us != slots_[b].key_us ? slots_[a].key_us < slots_[b].key_us : a < b;
+  return slots_[a].wait_until != slots_[b].wait_until ? slots_[a].wait_until < slots_[b].wait_until : a < b;
 }
 
 void DueQueue::place(std::uint32_t at, std::uint16_t slot) {
@@ -51,7 +51,7 @@ void DueQueue::remove(std::uint16_t slot) {
 }
 
 void DueQueue::forget_keys() {
-  for (std::uint32_t i = 0; i < size_; ++i) slots_[places_[i]].key_us = 0;
+  for (std::uint32_t i = 0; i < size_; ++i) slots_[places_[i]].wait_until = 0;
   for (std::uint32_t i = size_ / 2; i-- > 0;) sink(i);
 }
 

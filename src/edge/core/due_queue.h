@@ -18,11 +18,11 @@ class DueQueue {
     size_ = 0;
   }
   std::uint32_t size() const { return size_; }
-  // The slot with the least key_us, the lowest of several.
+  // The slot with the least wait_until, the lowest of several.
   std::uint16_t first() const { return places_[0]; }
-  std::uint64_t first_key_us() const { return slots_[places_[0]].key_us; }
+  std::uint64_t first_key_us() const { return slots_[places_[0]].wait_until; }
 
-  // Not queued before; key_us is set.
+  // Not queued before; wait_until is set.
   void insert(std::uint16_t slot);
   // Without effect when it is not queued.
   void remove(std::uint16_t slot);

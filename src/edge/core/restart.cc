@@ -7,7 +7,7 @@ void Core::plan_restart(Slot& slot) {
   if (slot.restart == FUSE_RESTART_NEVER) return;
   if (slot.restart == FUSE_RESTART_LIMITED && slot.restarts >= slot.restart_max) return;
   const std::uint32_t id = id_of(slot);
-  slot.restart_at_ns = port_->now_ns() + std::uint64_t{slot.restart_backoff_us} * 1000;
+  slot.wait_until = port_->now_ns() + std::uint64_t{slot.restart_backoff_us} * 1000;
   if (!restarting_.has(id)) ++restarts_waiting_;
   restarting_.add(id);
 }
@@ -24,7 +24,7 @@ void Core::run_restarts() {
   for (std::uint32_t w = 0; w < words_; ++w) {
     for (std::uint32_t word = restarting_.word(w); word != 0; word &= word - 1) {
       Slot& slot = slots_[w * 32 + static_cast<std::uint32_t>(__builtin_ctz(word))];
-      if (now_ns < slot.restart_at_ns) continue;
+      if (now_ns < slot.wait_until) continue;
       cancel_restart(slot);
       ++slot.restarts;
       // A reset that fails leaves the module as it was, for the host to look at; an init that fails again is a new fault.

@@ -56,8 +56,9 @@ struct Slot {
 
   std::uint64_t last_us = 0;      // start of the last successful step
   std::uint64_t next_due_us = 0;  // phase and drift-free periods
-  std::uint64_t key_us = 0;       // not due before this, by the clock as it was
-  std::uint64_t restart_at_ns = 0;
+  // What it waits for. Queued: not due before this, in microseconds of the HAL's clock as it was. Waiting for a restart,
+  // when it cannot be queued: nanoseconds of the account's clock.
+  std::uint64_t wait_until = 0;
 
   std::uint64_t steps_ok = 0;
   std::uint64_t ticks_last = 0;

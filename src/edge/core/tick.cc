@@ -47,7 +47,7 @@ void Core::unschedule(Slot& slot) {
 void Core::requeue(Slot& slot, std::uint64_t key_us) {
   const auto id = static_cast<std::uint16_t>(id_of(slot));
   queue_.remove(id);
-  slot.key_us = key_us;
+  slot.wait_until = key_us;
   queue_.insert(id);
 }
 
@@ -196,7 +196,7 @@ std::uint64_t Core::next_due() {
     const std::uint64_t now_ns = port_->now_ns();
     for (std::uint32_t id = 0; id < slot_count_; ++id) {
       if (!restarting_.has(id)) continue;
-      const std::uint64_t at_ns = slots_[id].restart_at_ns;
+      const std::uint64_t at_ns = slots_[id].wait_until;
       const std::uint64_t left_us = at_ns > now_ns ? (at_ns - now_ns + 999) / 1000 : 0;
       if (left_us < wait_us) wait_us = left_us;
     }
