@@ -83,7 +83,9 @@ typedef struct {
   uint32_t event_subscribe;  /* bit N = event N */
 } fuse_policy_t;
 
-/* ---- Hardware: callbacks run on the stepping thread; any pointer may be NULL and then gives 0 ---- */
+/* ---- Hardware: callbacks run on the stepping thread; any pointer may be NULL and then gives 0.
+ * In C++ hosts, an exception that leaves one is a trap of the module it was called for, "host callback exception"; where the
+ * runtime itself asks get_timestamp, the clock stands still for that moment. ---- */
 
 typedef struct {
   float (*get_reading)(void); /* degrees Celsius */

@@ -53,6 +53,7 @@ struct Setup {
 
 struct LoadExtras {
   const fuse_policy_ext_t* ext = nullptr;
+  const char* refusal = nullptr;  // what the caller found wrong with the module's signature: the load is refused with 7
 };
 
 class Runtime {

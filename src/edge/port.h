@@ -27,6 +27,12 @@ class Port {
   // SHA-256, for policies that name the module's hash. False where the platform has none: such a load is refused.
   virtual bool sha256(const void* bytes, std::size_t size, std::uint8_t out[32]) const = 0;
 
+  // Runs `what`, which calls the host; false when an exception left it. Enough as it is where there are none.
+  virtual bool guard(void (*what)(void* context), void* context) {
+    what(context);
+    return true;
+  }
+
   // Keeps `text` as the last failure of this thread (fuse_last_error). May do nothing.
   virtual void note_error(const char* text) = 0;
 

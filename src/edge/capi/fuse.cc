@@ -77,7 +77,11 @@ fuse_stat_t fuse_deinit(void) {
   if (rt == nullptr) return fuse_rt_destroy(nullptr);
   if (rt->port.inside()) return rt->runtime->refuse("fuse_deinit");
   const std::lock_guard lock(life_mutex());
-  rt = g_runtime.exchange(nullptr);
+  rt = current();
+  if (rt == nullptr) return fuse_rt_destroy(nullptr);  // another thread was quicker
+  // The modules go while this is still the runtime: callbacks that their module_deinit makes find it, and are refused.
+  fusebox::edge::capi::close(*rt);
+  g_runtime.store(nullptr);
   while (g_interrupts.load() != 0) std::this_thread::yield();
   return fuse_rt_destroy(rt);
 }

@@ -1,12 +1,12 @@
 // fuse_rt_*(): argument checks in the contract's order, then the runtime.
 #include <cstring>
+#include <string>
 
 #include "edge/capi/hosted_runtime.h"
 #include "edge/capi/signature_check.h"
 
 using fusebox::edge::LoadExtras;
 using fusebox::edge::Runtime;
-using fusebox::edge::capi::guarded;
 using fusebox::edge::capi::note_error;
 
 namespace {
@@ -24,7 +24,7 @@ fuse_stat_t null_argument() {
 // What every function without further arguments does.
 template <typename What>
 fuse_stat_t on(fuse_runtime_t* rt, What&& what) {
-  return rt == nullptr ? no_runtime() : guarded(*rt, FUSE_ERR_MODULE_TRAP, what);
+  return rt == nullptr ? no_runtime() : what(*rt->runtime);
 }
 
 // The same for functions with an out parameter, which is looked at first.
@@ -59,7 +59,7 @@ fuse_stat_t fuse_rt_create(fuse_runtime_t** out, void* module_memory, size_t mod
 
 fuse_stat_t fuse_rt_destroy(fuse_runtime_t* rt) {
   if (rt == nullptr) return no_runtime();
-  if (rt->port.inside()) return guarded(*rt, FUSE_ERR_MODULE_TRAP, [](Runtime& r) { return r.refuse("fuse_deinit"); });
+  if (rt->port.inside()) return rt->runtime->refuse("fuse_deinit");
   fusebox::edge::capi::close(*rt);
   delete rt;
   return FUSE_SUCCESS;
@@ -85,20 +85,25 @@ fuse_stat_t fuse_rt_module_load(fuse_runtime_t* rt, const uint8_t* module_buf, u
 fuse_stat_t fuse_rt_module_load_ext(fuse_runtime_t* rt, const uint8_t* module_buf, uint32_t module_size,
                                     const fuse_policy_t* policy, const fuse_policy_ext_t* ext, const uint8_t* sig,
                                     uint32_t sig_len, fuse_module_id_t* out_id) {
-  if (module_buf == nullptr || module_size == 0 || policy == nullptr || out_id == nullptr) return null_argument();
+  if (module_buf == nullptr || module_size == 0 || policy == nullptr || out_id == nullptr ||
+      (sig == nullptr && sig_len != 0)) {
+    return null_argument();
+  }
   if (rt == nullptr) return no_runtime();
   fuse_policy_ext_t extension;
   if (!read_extension(ext, extension)) {
     note_error("fuse_policy_ext_t: size, flags or restart is out of range");
     return FUSE_ERR_INVALID_ARG;
   }
-  return guarded(*rt, FUSE_ERR_MODULE_TRAP, [&](Runtime& r) {
-    if (sig != nullptr && !r.is_called_back() &&
-        !fusebox::edge::capi::signature_holds(*rt, {module_buf, module_size}, {sig, sig_len})) {
-      return FUSE_ERR_POLICY_VIOLATION;
-    }
-    return r.load(module_buf, module_size, *policy, {.ext = ext == nullptr ? nullptr : &extension}, out_id);
-  });
+  LoadExtras extras{.ext = ext == nullptr ? nullptr : &extension};
+  std::string problem;
+  if (sig != nullptr && !rt->runtime->is_called_back()) {
+    problem = fusebox::edge::capi::signature_problem(*rt, {module_buf, module_size}, {sig, sig_len});
+    if (!problem.empty()) extras.refusal = problem.c_str();
+  }
+  const fuse_stat_t status = rt->runtime->load(module_buf, module_size, *policy, extras, out_id);
+  if (status == FUSE_ERR_POLICY_VIOLATION && !problem.empty()) note_error(problem.c_str());  // the log's line is cut
+  return status;
 }
 
 fuse_stat_t fuse_rt_module_start(fuse_runtime_t* rt, fuse_module_id_t id) {
@@ -126,7 +131,7 @@ fuse_stat_t fuse_rt_module_unload(fuse_runtime_t* rt, fuse_module_id_t id) {
 }
 
 uint32_t fuse_rt_tick(fuse_runtime_t* rt) {
-  return rt == nullptr ? 0 : guarded(*rt, uint32_t{0}, [](Runtime& r) { return r.tick(); });
+  return rt == nullptr ? 0 : rt->runtime->tick();
 }
 
 fuse_stat_t fuse_rt_tick_ex(fuse_runtime_t* rt, fuse_module_id_t* ids, uint32_t cap, uint32_t* n) {
@@ -176,12 +181,14 @@ fuse_stat_t fuse_rt_module_next(fuse_runtime_t* rt, fuse_module_id_t after, fuse
 }
 
 fuse_stat_t fuse_rt_log_read(fuse_runtime_t* rt, uint64_t* cursor, fuse_log_record_t* out, uint32_t max, uint32_t* n) {
-  return on(rt, cursor, [=](Runtime& r) { return r.log_read(cursor, out, max, n); });
+  if (cursor == nullptr || n == nullptr || (out == nullptr && max != 0)) return null_argument();
+  return on(rt, [=](Runtime& r) { return r.log_read(cursor, out, max, n); });
 }
 
 fuse_stat_t fuse_rt_evidence_read(fuse_runtime_t* rt, uint64_t* cursor, fuse_log_record_t* out, uint32_t max,
                                   uint32_t* n) {
-  return on(rt, cursor, [=](Runtime& r) { return r.evidence_read(cursor, out, max, n); });
+  if (cursor == nullptr || n == nullptr || (out == nullptr && max != 0)) return null_argument();
+  return on(rt, [=](Runtime& r) { return r.evidence_read(cursor, out, max, n); });
 }
 
 fuse_stat_t fuse_rt_log_stats(fuse_runtime_t* rt, fuse_log_stats_t* out) {

@@ -66,10 +66,7 @@ fuse_stat_t create(const Memory& memory, const void* hal, std::size_t hal_size, 
 }
 
 void close(fuse_runtime& rt) {
-  guarded(rt, false, [](Runtime& runtime) {
-    Runtime::destroy(&runtime);
-    return true;
-  });
+  Runtime::destroy(rt.runtime);
 }
 
 }  // namespace fusebox::edge::capi

@@ -43,15 +43,4 @@ void close(fuse_runtime& rt);
 // A text for fuse_last_error of this thread.
 void note_error(const char* text);
 
-// Runs `what` on a runtime. A HAL callback that throws ends here: the lock is free again, the module in flight is TRAPPED.
-template <typename What, typename Status>
-Status guarded(fuse_runtime& rt, Status thrown, What&& what) noexcept {
-  try {
-    return what(*rt.runtime);
-  } catch (...) {
-    core_of(*rt.runtime).abandon();
-    return thrown;
-  }
-}
-
 }  // namespace fusebox::edge::capi

@@ -28,20 +28,17 @@ fuse_stat_t trust_key(fuse_runtime& rt, const char* key_id, const std::uint8_t* 
   return FUSE_SUCCESS;
 }
 
-bool signature_holds(fuse_runtime& rt, std::span<const std::uint8_t> module, std::span<const std::uint8_t> signature) {
+std::string signature_problem(fuse_runtime& rt, std::span<const std::uint8_t> module,
+                              std::span<const std::uint8_t> signature) {
   const std::string_view text(reinterpret_cast<const char*>(signature.data()), signature.size());
   const auto envelope = policy::SignatureEnvelope::parse(text);
-  if (!envelope) {
-    note_error(envelope.error().message.c_str());
-    return false;
-  }
+  if (!envelope) return envelope.error().message;
   const policy::ModuleHashes hashes{base::sha256(std::as_bytes(module)), {}};
   const std::lock_guard lock(rt.keys_mutex);
   policy::Integrity rules = rt.integrity;
   rules.require = policy::IntegrityRequire::signature;  // one that was given must hold, whoever is trusted
   const auto verdict = policy::verify_integrity(rules, hashes, &*envelope, {}, base::RealClock());
-  if (!verdict) note_error(verdict.error().message.c_str());
-  return verdict.has_value();
+  return verdict ? std::string() : verdict.error().message;
 }
 
 }  // namespace fusebox::edge::capi

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 
 #include "edge/capi/hosted_runtime.h"
 
@@ -11,10 +12,11 @@ namespace fusebox::edge::capi {
 
 inline constexpr std::size_t kTrustedKeysMax = 8;
 
-// 1 for an empty id, and for the ninth key.
+// 1 when the id is not the key's own, and for the ninth key.
 fuse_stat_t trust_key(fuse_runtime& rt, const char* key_id, const std::uint8_t* public_key);
 
-// False, with fuse_last_error saying why, unless `signature` is an envelope over these bytes by a trusted key.
-bool signature_holds(fuse_runtime& rt, std::span<const std::uint8_t> module, std::span<const std::uint8_t> signature);
+// "" when `signature` is an envelope over these bytes by a trusted key; else what is wrong.
+std::string signature_problem(fuse_runtime& rt, std::span<const std::uint8_t> module,
+                              std::span<const std::uint8_t> signature);
 
 }  // namespace fusebox::edge::capi

@@ -36,8 +36,8 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   void close();
 
   // ---- lifecycle.cc: each under the lock, after the checks every function shares
-  fuse_stat_t load(const std::uint8_t* bytes, std::uint32_t size, const fuse_policy_t& policy,
-                   const fuse_policy_ext_t* ext, fuse_module_id_t* out_id);
+  fuse_stat_t load(const std::uint8_t* bytes, std::uint32_t size, const fuse_policy_t& policy, const LoadExtras& extras,
+                   fuse_module_id_t* out_id);
   fuse_stat_t start(Slot& slot);
   fuse_stat_t pause(Slot& slot);
   fuse_stat_t reset(Slot& slot);
@@ -80,16 +80,18 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
 
   // ---- log.cc
   void write_log(std::uint32_t id, std::uint32_t level, const Text& text);
-  // The runtime's own read of the timer HAL; 0 without one.
+  // The runtime's own read of the timer HAL; 0 without one, the last one again when it throws.
   std::uint64_t read_clock();
   // A FATAL entry and the thread's last error.
   void report(std::uint32_t id, const Text& text);
   // A call from a HAL callback that changes something.
   void report_reentry(const char* function);
 
-  // A HAL callback left by an exception, and no guest stood between: gives the lock back. The module whose call was in
-  // flight is TRAPPED.
-  void abandon();
+  // Calls the host; false when an exception left it.
+  template <typename What>
+  bool guarded(What what) {
+    return port_->guard([](void* context) { (*static_cast<What*>(context))(); }, &what);
+  }
 
   std::uint32_t id_of(const Slot& slot) const { return static_cast<std::uint32_t>(&slot - slots_); }
   // Null when the id is out of range or its slot is free.
@@ -134,12 +136,14 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   // ---- small steps of lifecycle.cc and step.cc
   fuse_stat_t make_body(Body& body, Slot& owner, const fuse_policy_t& policy, std::uint32_t init_budget_us);
   void release_body(Body& body);
+  void report_load(LoadEnd end, const ErrorText& error);
   void settle(Slot& slot);  // waits until nobody is about to interrupt the slot's instance
   void subscribe(const Slot& slot, bool on);
   std::uint32_t lifecycle_budget_us(const Slot& slot) const {
     return slot.init_budget_us != 0 ? slot.init_budget_us : options_.lifecycle_budget_us;
   }
   CallResult call(Slot& slot, Export which, const CallLimits& limits);
+  CallResult not_called(Slot& slot);
   bool close_window(Slot& slot);
   bool too_early(const Slot& slot, std::uint64_t now_us) const;
   void plan_phase(Slot& slot, std::uint64_t now_us) const;

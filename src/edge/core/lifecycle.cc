@@ -51,7 +51,8 @@ void clear_slot(Slot& slot) {
 }  // namespace
 
 fuse_stat_t Core::load(const std::uint8_t* bytes, std::uint32_t size, const fuse_policy_t& asked,
-                       const fuse_policy_ext_t* ext, fuse_module_id_t* out_id) {
+                       const LoadExtras& extras, fuse_module_id_t* out_id) {
+  const fuse_policy_ext_t* ext = extras.ext;
   std::uint32_t id = 0;
   while (id < slot_count_ && slots_[id].in_use) ++id;
   if (id == slot_count_) {
@@ -67,6 +68,10 @@ fuse_stat_t Core::load(const std::uint8_t* bytes, std::uint32_t size, const fuse
   if (ignored.any && options_.strict_policy != 0) {
     port_->note_error("strict_policy: the policy has unknown bits or more than 65536 pages");
     return FUSE_ERR_INVALID_ARG;
+  }
+  if (extras.refusal != nullptr) {
+    report(kNobody, Text("wasm_runtime_load failed: ").add(extras.refusal, kEngineTextMax));
+    return FUSE_ERR_POLICY_VIOLATION;
   }
   if (ext != nullptr && (ext->flags & FUSE_EXT_SHA256) != 0) {
     std::uint8_t hash[32];
@@ -136,8 +141,13 @@ fuse_stat_t Core::make_body(Body& body, Slot& owner, const fuse_policy_t& policy
   }
   if (end == LoadEnd::ok) return FUSE_SUCCESS;
   release_body(body);
-  report(kNobody, load_failure(end, error));
+  report_load(end, error);
   return FUSE_ERR_MODULE_LOAD_FAILED;
+}
+
+void Core::report_load(LoadEnd end, const ErrorText& error) {
+  report(kNobody, load_failure(end, error));
+  if (std::strlen(error.text) > kEngineTextMax) port_->note_error(error.text);  // whole, where the log's line is cut
 }
 
 void Core::release_body(Body& body) {
@@ -204,7 +214,7 @@ fuse_stat_t Core::reset(Slot& slot) {
   start_limits.cpu_us = lifecycle_budget_us(slot);
   const LoadEnd end = backend_->instantiate(*fresh.unit, *this, &slot, start_limits, &fresh.instance, error);
   if (end != LoadEnd::ok) {
-    report(kNobody, load_failure(end, error));
+    report_load(end, error);
     return FUSE_ERR_MODULE_LOAD_FAILED;
   }
   settle(slot);

@@ -8,8 +8,10 @@ std::uint64_t Core::read_clock() {
   // A clock that calls back into the runtime is refused, and the refusal is logged without asking it again.
   if (reading_clock_) return last_clock_us_;
   reading_clock_ = true;
-  const std::uint64_t now_us = inputs_ != nullptr ? inputs_->timestamp(read) : read();
+  std::uint64_t now_us = last_clock_us_;
+  const bool answered = guarded([&] { now_us = inputs_ != nullptr ? inputs_->timestamp(read) : read(); });
   reading_clock_ = false;
+  if (!answered) port_->note_error("get_timestamp threw an exception; HAL callbacks must return");
   if (now_us < last_clock_us_) queue_.forget_keys();
   last_clock_us_ = now_us;
   return now_us;
@@ -32,23 +34,6 @@ void Core::report(std::uint32_t id, const Text& text) {
 
 void Core::report_reentry(const char* function) {
   report(current_ != nullptr ? id_of(*current_) : kNobody, Text("re-entrant call refused: ").add(function));
-}
-
-void Core::abandon() {
-  if (!port_->inside()) return;
-  reading_clock_ = false;
-  taken_ = false;
-  if (Slot* slot = current_; slot != nullptr) {
-    current_ = nullptr;
-    slot->window.store(Window::closed);
-    slot->latch.fetch_or(slot->claim.exchange(0));
-    unschedule(*slot);
-    slot->state = FUSE_MODULE_STATE_TRAPPED;
-    slot->trap = kTrapHostException;
-    ++slot->traps;
-  }
-  port_->note_error("a HAL callback threw an exception; callbacks must return");
-  port_->leave();
 }
 
 }  // namespace fusebox::edge

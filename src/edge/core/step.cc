@@ -34,6 +34,15 @@ CallResult Core::call(Slot& slot, Export which, const CallLimits& limits) {
   return result;
 }
 
+// quota_arm threw: the body does not execute either.
+CallResult Core::not_called(Slot& slot) {
+  close_window(slot);
+  CallResult result;
+  result.end = CallEnd::trapped;
+  result.trap = kTrapHostException;
+  return result;
+}
+
 CallResult Core::call_lifecycle(Slot& slot, Export which) {
   if (!backend_->has(*slot.body.unit, which)) return {};
   CallLimits limits;
@@ -80,9 +89,13 @@ fuse_stat_t Core::step(Slot& slot, std::uint32_t events) {
   const std::uint64_t begin_ns = account_fresh_ ? account_ns_ : port_->now_ns();
   slot.window.store(Window::open);
   const bool arm = quota_us != 0 && hal_.quota_arm != nullptr;
-  if (arm) hal_.quota_arm(id, quota_us);
-  const CallResult result = call(slot, Export::step, limits);
-  if (arm && hal_.quota_cancel != nullptr) hal_.quota_cancel(id);
+  const bool armed = !arm || guarded([&] { hal_.quota_arm(id, quota_us); });
+  CallResult result = armed ? call(slot, Export::step, limits) : not_called(slot);
+  if (arm && hal_.quota_cancel != nullptr && !guarded([&] { hal_.quota_cancel(id); }) &&
+      result.end == CallEnd::completed) {
+    result.end = CallEnd::trapped;
+    result.trap = kTrapHostException;
+  }
 
   account_ns_ = port_->now_ns();
   slot.step_last_us = saturated((account_ns_ - begin_ns) / 1000);

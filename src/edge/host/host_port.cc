@@ -26,6 +26,15 @@ bool HostPort::sha256(const void* bytes, std::size_t size, std::uint8_t out[32])
   return true;
 }
 
+bool HostPort::guard(void (*what)(void* context), void* context) {
+  try {
+    what(context);
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 void HostPort::note_error(const char* text) {
   const std::string_view valid = std::string_view(text).substr(0, base::utf8_valid_prefix(text));
   const std::string_view cut = base::utf8_prefix(valid, kErrorTextBytesMax - 1);

@@ -26,6 +26,7 @@ class HostPort final : public Port {
   std::uint64_t now_ns() const override { return clock_.now_ns(); }
   void pause() const override;
   bool sha256(const void* bytes, std::size_t size, std::uint8_t out[32]) const override;
+  bool guard(void (*what)(void* context), void* context) override;
   void note_error(const char* text) override;
 
  private:
