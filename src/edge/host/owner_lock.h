@@ -2,6 +2,7 @@
 //
 // A waiter that slept once closes the lock to newcomers until it has had it: whoever takes and leaves it in a tight loop
 // keeps nobody out.
+// Leaving costs a store: the fence it would need is asked of the kernel by whoever has to wait (membarrier), where it can.
 // Threads  any. Not for signal handlers.
 #pragma once
 
@@ -12,6 +13,10 @@ namespace fusebox::edge {
 
 class OwnerLock {
  public:
+  OwnerLock() noexcept;
+  OwnerLock(const OwnerLock&) = delete;
+  OwnerLock& operator=(const OwnerLock&) = delete;
+
   // False, at once, when this thread holds it already.
   bool enter() noexcept {
     const void* const me = this_thread();
@@ -23,8 +28,13 @@ class OwnerLock {
     return wait(me);
   }
   void leave() noexcept {
-    // Sequentially consistent with wait(): this thread sees the waiter, or the waiter sees that the lock is free.
-    owner_.store(nullptr, std::memory_order_seq_cst);
+    // Either this thread sees the waiter, or the waiter's fence has made it see that the lock is free.
+    if (waiters_fence_) [[likely]] {
+      owner_.store(nullptr, std::memory_order_release);
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+    } else {
+      owner_.store(nullptr, std::memory_order_seq_cst);
+    }
     if (waiting_.load(std::memory_order_seq_cst) != 0) [[unlikely]]
       wake();
   }
@@ -38,6 +48,7 @@ class OwnerLock {
   bool wait(const void* me) noexcept;
   void wake() noexcept;
 
+  const bool waiters_fence_;  // on behalf of all threads of the process
   std::atomic<const void*> owner_{nullptr};
   std::atomic<std::uint32_t> waiting_{0};
   std::atomic<std::uint32_t> passed_over_{0};  // waiters that slept already
