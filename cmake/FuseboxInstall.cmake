@@ -8,7 +8,7 @@ install(TARGETS ${embed_targets} EXPORT fusebox-targets ARCHIVE DESTINATION "${C
 install(FILES "${FUSEBOX_WASMTIME_ARCHIVE}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 install(DIRECTORY include/fusebox DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY guest/ DESTINATION "${CMAKE_INSTALL_DATADIR}/fusebox/guest" FILES_MATCHING PATTERN "*.h" PATTERN "*.c")
-install(FILES docs/policy.schema.json DESTINATION "${CMAKE_INSTALL_DATADIR}/fusebox" OPTIONAL)
+install(FILES docs/policy.schema.json docs/app_config.schema.json docs/edge-policy.schema.json DESTINATION "${CMAKE_INSTALL_DATADIR}/fusebox" OPTIONAL)
 install(FILES LICENSE README.md DESTINATION "${CMAKE_INSTALL_DOCDIR}" OPTIONAL)
 
 install(EXPORT fusebox-targets NAMESPACE fusebox:: DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/fusebox")

@@ -72,6 +72,15 @@ TEST(Diff, NumbersSwitchesAndChoices) {
       {R"("schedule":{"step_interval_us":10})", R"("schedule":{"step_interval_us":9})",
        "widened   /schedule: the module is stepped more often, earlier, or by more events",
        "narrowed  /schedule: the module is stepped less often, later, or by fewer events"},
+      {R"("schedule":{"log_entries_per_step":9})", R"("schedule":{"log_entries_per_step":0})",
+       "widened   /schedule/log_entries_per_step: log_entries_per_step rose from 9 to off",
+       "narrowed  /schedule/log_entries_per_step: log_entries_per_step fell from off to 9"},
+      {R"("schedule":{"init_budget_us":0})", R"("schedule":{"init_budget_us":1000001})",
+       "widened   /schedule/init_budget_us: init_budget_us rose from 1,000,000 us to 1,000,001 us",
+       "narrowed  /schedule/init_budget_us: init_budget_us fell from 1,000,001 us to 1,000,000 us"},
+      {R"("schedule":{"restart":"never"})", R"("schedule":{"restart":"limited"})",
+       "widened   /schedule/restart: restart went from never to limited",
+       "narrowed  /schedule/restart: restart went from limited to never"},
   });
 }
 

@@ -98,6 +98,33 @@ TEST(Explain, TheWorstCaseIsTheProductOfItsBounds) {
   EXPECT_EQ(worst_case(few_calls).http_requests, 3u);
 }
 
+TEST(Explain, SchedulesAndHardwareAreNamedWhereADocumentHasThem) {
+  const std::string text = explain(read(
+      R"({"version":1,"hal_groups":["camera","lidar"],"schedule":{"activation":["INTERVAL","EVENT"],"event_subscribe":[3],
+         "step_interval_us":"10ms","restart":"limited","restart_max":1}})"));
+  for (const char* part :
+       {"is stepped every 10 ms and when event 3 is posted\n", "starts again after a fault, at most 1 time\n",
+        "can use the hardware group camera and use the hardware group lidar\n", "5 s of CPU and 30 s in all per call"})
+    EXPECT_THAT(text, HasSubstr(part));
+  EXPECT_THAT(explain(Policy{}), Not(HasSubstr("is stepped")));
+}
+
+TEST(Explain, GrantedHardwareComesFirstThenWhatIsRefused) {
+  const Hardware all[] = {{"temp", "read the temperature"}, {"camera", "take camera frames"}, {"event", "post events"}};
+  const Wording wording{.stepped = true, .hardware = all, .events = {}};
+  Policy policy;
+  const auto hardware = [&] {
+    for (const Topic& topic : explanation(policy, wording).topics)
+      if (topic.name == "hardware") return topic.sentence;
+    return std::string();
+  };
+  EXPECT_EQ(hardware(), "cannot read the temperature, take camera frames or post events");
+  policy.hal_groups = {"camera"};
+  EXPECT_EQ(hardware(), "can take camera frames; cannot read the temperature or post events");
+  policy.hal_groups = {"camera", "event", "temp"};
+  EXPECT_EQ(hardware(), "can read the temperature, take camera frames and post events");
+}
+
 TEST(Explain, JsonSaysTheSame) {
   const Policy policy = read(kRich);
   const auto document = base::json::parse(explain_json(policy));

@@ -88,7 +88,7 @@ TEST_F(EdgeBuildTest, EveryErrorAtOnceAndNothingWritten) {
   EXPECT_EQ(done.err,
             "bad.json:1:2: warning: unknown key \"y\" in app_config; allowed are \"application\" and \"modules\"\n"
             "bad.json:1:34: application.name must be a string, not true\n"
-            "bad.json:3:82: unknown capability \"TIMR\"; did you mean \"TIMER\"?\n");
+            "bad.json:3:83: unknown capability \"TIMR\"; did you mean \"TIMER\"?\n");
   EXPECT_FALSE(fs::exists(path("out")));
 }
 
