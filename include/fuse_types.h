@@ -237,7 +237,7 @@ typedef struct {
   uint64_t steps_ok;
   uint64_t traps;
   uint64_t quota_stops;
-  uint64_t step_last_us;
+  uint64_t step_last_us; /* every step of a module with a quota, ceiling or deadline; one in 16 of others */
   uint64_t step_max_us;
   uint64_t events_delivered;
   uint64_t events_coalesced;

@@ -148,6 +148,7 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   bool too_early(const Slot& slot, std::uint64_t now_us) const;
   void plan_phase(Slot& slot, std::uint64_t now_us) const;
   void advance_due(Slot& slot, std::uint64_t now_us) const;
+  void account_time(Slot& slot, std::uint64_t begin_ns);
   void account_success(Slot& slot, std::uint64_t now_us, std::uint32_t events);
   fuse_stat_t fault(Slot& slot, const CallResult& result, const char* trapped, const char* stopped);
 

@@ -124,8 +124,6 @@ bool Core::attempt(Slot& slot, Pass& pass) {
   const std::uint32_t claimed = slot.claim.exchange(0);
   if (status != FUSE_SUCCESS && claimed != 0) slot.latch.fetch_or(claimed);
   pass.clock_may_have_moved = true;
-  // The next module's account begins where this one's ended: one read of the clock a step.
-  if (status != FUSE_ERR_INTERVAL_NOT_ELAPSED) account_fresh_ = true;
 
   if (slot.state == FUSE_MODULE_STATE_RUNNING && slot.runs_timed() && !always_.has(id)) {
     requeue(slot, slot.phase_known ? slot.next_due_us : saturating_add(slot.last_us, slot.policy.step_interval_us));
