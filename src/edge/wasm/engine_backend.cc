@@ -14,6 +14,7 @@
 #include "edge/wasm/limits.h"
 #include "edge/wasm/trap_text.h"
 #include "edge/wasm/unit_checks.h"
+#include "edge/wasm/wamr_heap.h"
 #include "edge/wasm/wasm_unit.h"
 #include "engine/call_limits.h"
 #include "engine/code_bundle.h"
@@ -31,8 +32,9 @@ engine::CallBudget budget_of(const CallLimits& limits) noexcept {
   return budget;
 }
 
-engine::InstanceLimits limits_of(const UnitLimits& limits) noexcept {
-  return {.memory_bytes = limits.pages_max * engine::kWasmPageBytes, .table_elements = kTableElementsMax};
+engine::InstanceLimits limits_of(const WasmUnit& unit) noexcept {
+  const std::uint64_t pages = std::uint64_t{unit.limits.pages_max} + unit.heap_pages;
+  return {.memory_bytes = pages * engine::kWasmPageBytes, .table_elements = kTableElementsMax};
 }
 
 std::string_view without_prefix(std::string_view text, std::string_view prefix) noexcept {
@@ -121,20 +123,31 @@ LoadEnd EngineBackend::load_checked(base::ByteView bytes, const UnitLimits& limi
   const auto engine = engine_for(limits.stack_bytes);
   if (!engine) return refused(error, engine.error().message);
 
-  ModulePtr module = bundle.codes.empty() ? programs_.find(**engine, bundle.wasm) : nullptr;
+  base::ByteView wasm = bundle.wasm;
+  WithHeap heap;
+  if (limits.heap_compat) {
+    auto made = with_wamr_heap(wasm, limits.heap_bytes);
+    if (!made) return refused(error, made.error().message);
+    heap = std::move(*made);
+    if (heap.pages != 0) wasm = heap.wasm;
+  }
+  const auto fits = [&](const engine::ModuleInfo& info) {
+    return check_module(info, heap.pages, limits, bridge_, error);
+  };
+  ModulePtr module = bundle.codes.empty() ? programs_.find(**engine, wasm) : nullptr;
   if (module) {
-    if (const LoadEnd end = check_module(module->info(), limits, bridge_, error); end != LoadEnd::ok) return end;
+    if (const LoadEnd end = fits(module->info()); end != LoadEnd::ok) return end;
   } else {
-    const auto code = code_of(*engine, bundle.wasm, bundle.codes);
+    const auto code = code_of(*engine, wasm, bundle.codes);
     if (!code) return refused(error, code.error().message);
-    if (const LoadEnd end = check_module((*code)->info(), limits, bridge_, error); end != LoadEnd::ok) return end;
+    if (const LoadEnd end = fits((*code)->info()); end != LoadEnd::ok) return end;
     auto program = engine::Program::link(*code, bridge_.imports());
     if (!program) return refused(error, program.error().message);
-    module = std::make_shared<const LinkedModule>(
-        LinkedModule{base::Bytes(bundle.wasm.begin(), bundle.wasm.end()), std::move(*program)});
+    module =
+        std::make_shared<const LinkedModule>(LinkedModule{base::Bytes(wasm.begin(), wasm.end()), std::move(*program)});
     if (bundle.codes.empty()) programs_.keep(module);
   }
-  *out = handle_of(new WasmUnit{std::move(module), limits});
+  *out = handle_of(new WasmUnit{std::move(module), limits, heap.pages});
   return LoadEnd::ok;
 }
 
@@ -155,7 +168,7 @@ LoadEnd EngineBackend::instantiate(Unit& unit, ImportSink& sink, void* owner, co
 LoadEnd EngineBackend::instantiate_checked(const WasmUnit& unit, ImportSink& sink, void* owner,
                                            const CallLimits& limits, Instance** out, ErrorText& error) {
   auto made = std::make_unique<WasmInstance>(unit.module, sink, owner);
-  auto started = engine::Instance::create(unit.module->program, limits_of(unit.limits), made.get(), budget_of(limits),
+  auto started = engine::Instance::create(unit.module->program, limits_of(unit), made.get(), budget_of(limits),
                                           [](engine::Instance& guest) { commit_pages(guest.memory()); });
   if (!started) {
     set_text(error, started.error().message);

@@ -66,8 +66,8 @@ std::string_view why_not_wasm(base::ByteView bytes) noexcept {
   return {};
 }
 
-LoadEnd check_module(const engine::ModuleInfo& info, const UnitLimits& limits, const ImportBridge& bridge,
-                     ErrorText& error) {
+LoadEnd check_module(const engine::ModuleInfo& info, std::uint32_t heap_pages, const UnitLimits& limits,
+                     const ImportBridge& bridge, ErrorText& error) {
   if (const LoadEnd end = check_exports(info, error); end != LoadEnd::ok) return end;
   for (const engine::Import& import : info.imports) {
     const std::string why = why_not_linked(import, limits, bridge);
@@ -75,10 +75,11 @@ LoadEnd check_module(const engine::ModuleInfo& info, const UnitLimits& limits, c
       return refuse(LoadEnd::not_linked, error, "import " + import.module + "." + import.field + " " + why);
   }
   for (const engine::MemoryType& memory : info.memories) {
-    if (memory.pages_min <= limits.pages_max) continue;
-    return refuse(LoadEnd::not_linked, error,
-                  "memory min " + std::to_string(memory.pages_min) + " pages exceeds policy max " +
-                      std::to_string(limits.pages_max));
+    const std::uint64_t own_pages = memory.pages_min - heap_pages;
+    if (own_pages <= limits.pages_max) continue;
+    return refuse(
+        LoadEnd::not_linked, error,
+        "memory min " + std::to_string(own_pages) + " pages exceeds policy max " + std::to_string(limits.pages_max));
   }
   return LoadEnd::ok;
 }

@@ -18,9 +18,10 @@ void set_text(ErrorText& error, std::string_view text);
 // "" when the bytes begin like a core module, else why they do not.
 std::string_view why_not_wasm(base::ByteView bytes) noexcept;
 
-// Exports first, then imports in the module's order, then the memory: the first that does not fit decides.
-LoadEnd check_module(const engine::ModuleInfo& info, const UnitLimits& limits, const ImportBridge& bridge,
-                     ErrorText& error);
+// Exports first, then imports in the module's order, then the memory: the first that does not fit decides. `heap_pages` of
+// the module's initial memory were added to it and do not count.
+LoadEnd check_module(const engine::ModuleInfo& info, std::uint32_t heap_pages, const UnitLimits& limits,
+                     const ImportBridge& bridge, ErrorText& error);
 
 std::string_view export_name(Export which) noexcept;
 

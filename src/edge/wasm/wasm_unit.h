@@ -16,6 +16,7 @@ namespace fusebox::edge {
 struct WasmUnit {
   std::shared_ptr<const LinkedModule> module;
   UnitLimits limits;
+  std::uint32_t heap_pages = 0;  // of wamr_heap_compat, on top of limits.pages_max
 };
 
 struct WasmInstance {
