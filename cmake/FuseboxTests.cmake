@@ -41,6 +41,11 @@ if(TARGET test_engine)
   target_link_libraries(test_engine PRIVATE fusebox::wasmtime)
 endif()
 
+# The C interface is tested with the platform's own quota timer.
+if(TARGET test_edge)
+  target_link_libraries(test_edge PRIVATE fuse_platform)
+endif()
+
 file(GLOB platform_tests CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/platform/${FUSE_PLATFORM}/*_test.cc")
 if(platform_tests)
   fusebox_test_program(test_platform "${platform_tests}" fuse_platform)
