@@ -19,9 +19,6 @@ namespace {
 // than monotonic time, so a pair of readings gives an upper bound for the start of every call that follows closely.
 constexpr std::int64_t kCalibrationAgeMaxNs = 20'000;
 
-// The handler finds its thread here. initial-exec: no allocation on first use, which a handler could not afford.
-__attribute__((tls_model("initial-exec"))) constinit thread_local StopThread* this_thread = nullptr;
-
 void compiler_fence() noexcept {
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
@@ -55,12 +52,8 @@ int stop_signal(void (*handler)(int, siginfo_t*, void*)) noexcept {
 
 }  // namespace
 
-StopThread* StopThread::current() noexcept {
-  return this_thread;
-}
-
 base::Result<StopThread*> StopThread::create() {
-  if (this_thread != nullptr) return this_thread;
+  if (this_thread_ != nullptr) return this_thread_;
   const int number = stop_signal(&StopThread::on_signal);
   if (number == 0) {
     return base::fail(base::Errc::unavailable, "cannot stop guests on this thread: every real-time signal is in use");
@@ -83,8 +76,8 @@ base::Result<StopThread*> StopThread::create() {
   ::pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);  // worker threads often block everything
   static thread_local std::unique_ptr<StopThread> owner;
   owner = std::move(made);
-  this_thread = owner.get();
-  return this_thread;
+  this_thread_ = owner.get();
+  return this_thread_;
 }
 
 StopThread::~StopThread() {
@@ -95,7 +88,7 @@ StopThread::~StopThread() {
     ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
     ::timer_delete(timer_);
   }
-  this_thread = nullptr;
+  this_thread_ = nullptr;
 }
 
 void StopThread::wake(pid_t thread) noexcept {
@@ -103,29 +96,9 @@ void StopThread::wake(pid_t thread) noexcept {
   if (number != 0 && thread != 0) ::syscall(SYS_tgkill, ::getpid(), thread, number);
 }
 
-void StopThread::enter(CallSlot& slot, bool uses_timer) noexcept {
-  slot.outer = innermost_;
-  if (slot.outer != nullptr) {
-    slot.depth = slot.outer->depth + 1;
-    if (slot.outer->wall_deadline_ns < slot.wall_deadline_ns) slot.wall_deadline_ns = slot.outer->wall_deadline_ns;
-  }
-  compiler_fence();
-  innermost_ = &slot;
-  compiler_fence();
-  if (uses_timer) arm_for(slot.first_deadline_ns());
-}
-
-void StopThread::leave(CallSlot& slot) noexcept {
-  compiler_fence();
-  innermost_ = slot.outer;
-  compiler_fence();
-}
-
-void StopThread::arm_for(std::int64_t deadline_ns) noexcept {
-  if (deadline_ns >= armed_for_ns_) [[likely]]
-    return;
-  armed_for_ns_ = deadline_ns;
-  set_timer();
+void StopThread::inherit(CallSlot& slot) noexcept {
+  slot.depth = slot.outer->depth + 1;
+  if (slot.outer->wall_deadline_ns < slot.wall_deadline_ns) slot.wall_deadline_ns = slot.outer->wall_deadline_ns;
 }
 
 void StopThread::set_timer() noexcept {
@@ -163,7 +136,7 @@ void StopThread::look() noexcept {
 
 void StopThread::on_signal(int, siginfo_t*, void*) noexcept {
   const int saved_errno = errno;
-  if (this_thread != nullptr) this_thread->look();
+  if (this_thread_ != nullptr) this_thread_->look();
   errno = saved_errno;
 }
 

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include <atomic>
 #include <cstdint>
 
 #include "base/result.h"
@@ -25,7 +26,7 @@ namespace fusebox::engine {
 class StopThread {
  public:
   // Of the calling thread; null before the first create().
-  static StopThread* current() noexcept;
+  static StopThread* current() noexcept { return this_thread_; }
   static base::Result<StopThread*> create();
   // Makes that thread's handler look at its calls now. Harmless for threads that have ended.
   static void wake(pid_t thread) noexcept;
@@ -35,10 +36,27 @@ class StopThread {
   ~StopThread();
 
   // Enters the slot. Its deadlines must be set. `uses_timer` is false where a watcher stops it.
-  void enter(CallSlot& slot, bool uses_timer) noexcept;
-  void leave(CallSlot& slot) noexcept;
+  void enter(CallSlot& slot, bool uses_timer) noexcept {
+    slot.outer = innermost_;
+    if (slot.outer != nullptr) [[unlikely]]
+      inherit(slot);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    innermost_ = &slot;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    if (uses_timer) arm_for(slot.first_deadline_ns());
+  }
+  void leave(CallSlot& slot) noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    innermost_ = slot.outer;
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
   // After a slot's deadline came nearer in a way the handler could not know (a host function ended).
-  void arm_for(std::int64_t deadline_ns) noexcept;
+  void arm_for(std::int64_t deadline_ns) noexcept {
+    if (deadline_ns >= armed_for_ns_) [[likely]]
+      return;
+    armed_for_ns_ = deadline_ns;
+    set_timer();
+  }
 
   CallSlot* innermost() const noexcept { return innermost_; }
   pid_t id() const noexcept { return id_; }
@@ -47,9 +65,14 @@ class StopThread {
 
  private:
   StopThread() noexcept = default;
+  // What a call inside another one takes over from it.
+  static void inherit(CallSlot& slot) noexcept;
   static void on_signal(int number, siginfo_t* info, void* context) noexcept;
   void look() noexcept;
   void set_timer() noexcept;
+
+  // The handler finds its thread here. initial-exec: no allocation on first use, which a handler could not afford.
+  __attribute__((tls_model("initial-exec"))) static inline constinit thread_local StopThread* this_thread_ = nullptr;
 
   CallSlot* volatile innermost_ = nullptr;
   volatile std::int64_t armed_for_ns_ = kNever;
