@@ -24,11 +24,11 @@
 namespace fusebox::edge::sim {
 
 struct DeploymentOptions {
-  std::filesystem::path config_folder;                // where relative binaries are looked for first
-  std::vector<std::filesystem::path> module_folders;  // and then
-  std::vector<std::string> devices;                   // devices.h, make_devices()
+  std::filesystem::path config_folder{};                // where relative binaries are looked for first
+  std::vector<std::filesystem::path> module_folders{};  // and then
+  std::vector<std::string> devices{};                   // devices.h, make_devices()
   // Reads a module's file; the command line also reads text format.
-  std::function<base::Result<base::Bytes>(const std::filesystem::path&)> read_module;
+  std::function<base::Result<base::Bytes>(const std::filesystem::path&)> read_module{};
 };
 
 struct DeployedModule {

@@ -18,6 +18,7 @@ inline constexpr std::uint64_t kTraceBytesMax = 256ull << 20;  // Perfetto opens
 inline constexpr std::size_t kPostsMax = 32;                   // one per event
 inline constexpr std::size_t kLogLinesShown = 8;               // below the live table
 inline constexpr std::uint64_t kViewPeriodUs = 250'000;        // a person reads no faster
+inline constexpr std::uint64_t kTickFloorUs = 100;             // a module without an interval leaves others a processor
 inline constexpr std::uint64_t kSleepUsMax = 3'600'000'000;    // so that no sum of times overflows
 
 }  // namespace fusebox::edge::sim

@@ -33,7 +33,7 @@ struct RunReport {
   std::uint64_t elapsed_us = 0;
   std::uint64_t passes = 0;  // calls of fuse_tick()
   bool interrupted = false;
-  std::vector<ModuleReport> modules;
+  std::vector<ModuleReport> modules{};
   fuse_log_stats_t log{};
   Health health() const noexcept;
 };

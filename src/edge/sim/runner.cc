@@ -89,8 +89,8 @@ RunReport Runner::run() {
       next_view_us_ = now_us + kViewPeriodUs;
       options_.view->show(report(false));
     }
-    const std::uint64_t wait = std::min(wait_us(now_us), end_us - std::min(now_us, end_us));
-    if (wait > 0) pace_.sleep_us(std::min(wait, kSleepUsMax));
+    const std::uint64_t wait = std::clamp(wait_us(now_us), kTickFloorUs, kSleepUsMax);
+    if (now_us < end_us) pace_.sleep_us(std::min(wait, end_us - now_us));
   }
   return report(pace_.stopping());
 }

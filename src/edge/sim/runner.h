@@ -34,8 +34,8 @@ struct Post {
 base::Result<Post> parse_post(std::string_view text, std::span<const config::EventName> events);
 
 struct RunOptions {
-  std::optional<std::uint64_t> for_us;  // nothing = until the pace is told to stop
-  std::vector<Post> posts;
+  std::optional<std::uint64_t> for_us{};  // nothing = until the pace is told to stop
+  std::vector<Post> posts{};
   Trace* trace = nullptr;
   View* view = nullptr;
 };
