@@ -1,11 +1,11 @@
 // An app_config.json is outside input: whatever it holds, reading ends with a deployment or with located problems, and what
 // is generated from a deployment holds its values and nothing that leaves its line.
-#include <algorithm>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
 
+#include "base/bytes.h"
 #include "edge/config/generate.h"
 #include "edge/config/review.h"
 
