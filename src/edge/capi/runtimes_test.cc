@@ -11,7 +11,6 @@ class OneRuntime {
   explicit OneRuntime(std::uint32_t modules = 8, const fuse_hal_t& hal = whole_hal()) {
     fuse_options_t with = options();
     with.max_modules = modules;
-    const fuse_hal_t hal = whole_hal();
     EXPECT_EQ(
         fuse_rt_create(&rt, pool.data(), pool.size(), log.data(), log.size(), &hal, sizeof hal, FUSE_HAL_MASK, &with),
         FUSE_SUCCESS);
