@@ -17,26 +17,28 @@ std::uint64_t bits_of(const engine::RawValue& value) noexcept {
   return bits;
 }
 
-// The path of every import call; the number of arguments is known, so that nothing is left to loop over.
+// The path of every import call; the number of arguments is known, so that nothing is left to loop over. The sink's slots
+// are half as wide as the engine's and lie in their place: copied in order, none is overwritten before it was read.
 template <std::size_t kArgs>
 bool answer(engine::HostContext& context, void* env, engine::RawValue* values) {
   WasmInstance& self = *static_cast<WasmInstance*>(context.user());
   const Offer& offer = *static_cast<const Offer*>(env);
-  std::uint64_t slots[kArgs == 0 ? 1 : kArgs] = {};
-  for (std::size_t i = 0; i < kArgs; ++i) slots[i] = bits_of(values[i]) & offer.masks[i];
+  auto* const slots = reinterpret_cast<std::uint64_t*>(values);
+  for (std::size_t i = 0; i < kArgs; ++i) {
+    const std::uint64_t bits = bits_of(values[i]) & offer.masks[i];
+    std::memcpy(&slots[i], &bits, sizeof bits);
+  }
   const char* trap = nullptr;
   try {
     trap = self.sink.import_called(*offer.row, self.owner, slots);
   } catch (...) {
     trap = kTrapHostException;
   }
-  if (trap != nullptr) [[unlikely]] {
-    self.sink_trap = trap;
-    context.trap({});  // said now, so that a stop that comes later does not replace it
-    return false;
-  }
-  if (offer.has_result) std::memcpy(values, slots, sizeof slots[0]);
-  return true;
+  if (trap == nullptr) [[likely]]
+    return true;
+  self.sink_trap = trap;
+  context.trap({});  // said now, so that a stop that comes later does not replace it
+  return false;
 }
 
 constexpr engine::HostFunction kAnswers[] = {&answer<0>, &answer<1>, &answer<2>, &answer<3>, &answer<4>};
@@ -62,7 +64,7 @@ std::vector<engine::ValType> types_of_letters(const char* letters) {
 }
 
 Offer offer_of(const HalGroup& group, const ImportRow& row) noexcept {
-  Offer offer{.row = &row, .group = &group, .has_result = row.results[0] != '\0'};
+  Offer offer{.row = &row, .group = &group};
   for (std::size_t i = 0; row.params[i] != '\0'; ++i) {
     const bool wide = row.params[i] == 'I' || row.params[i] == 'F';
     offer.masks[i] = wide ? ~std::uint64_t{0} : std::uint64_t{0xFFFF'FFFF};

@@ -27,7 +27,6 @@ class ImportBridge {
     const ImportRow* row = nullptr;
     const HalGroup* group = nullptr;
     std::uint64_t masks[kImportArgsMax] = {};  // which bits of an argument are the guest's
-    bool has_result = false;
   };
   // Null when there is none of that name.
   const Offer* find(std::string_view module, std::string_view field) const noexcept;
