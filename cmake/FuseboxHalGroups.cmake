@@ -6,9 +6,13 @@ endif()
 file(GLOB_RECURSE hal_sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/src/edge/hal/*.cc")
 list(FILTER hal_sources EXCLUDE REGEX "_test\\.cc$")
 
+# Hosts are C99 or C++17.
+set_source_files_properties(tests/hal_groups/host.c PROPERTIES COMPILE_OPTIONS "-std=c99;-Wpedantic;-Werror")
+set_source_files_properties(tests/hal_groups/layout.cc PROPERTIES COMPILE_OPTIONS "-std=c++17;-Wpedantic;-Werror")
+
 function(fusebox_hal_groups_test name mask)
   set(target test_hal_groups_${name})
-  add_executable(${target} tests/hal_groups/check.cc tests/hal_groups/host.c ${hal_sources})
+  add_executable(${target} tests/hal_groups/check.cc tests/hal_groups/host.c tests/hal_groups/layout.cc ${hal_sources})
   set(flags ${ARGN})
   list(TRANSFORM flags PREPEND FUSE_HAL_)
   target_compile_definitions(${target} PRIVATE FUSEBOX_HAL_GROUPS=${mask} ${flags})

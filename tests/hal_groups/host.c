@@ -1,5 +1,6 @@
 /* A host's hardware, compiled in C with one choice of HAL groups: the struct as that choice lays it out. */
 #include "fuse_types.h"
+#include "layout.h"
 
 #ifdef FUSE_HAL_ENABLE_TEMP_SENSOR
 static float reading(void) {

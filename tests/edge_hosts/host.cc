@@ -1,0 +1,2 @@
+// The same source in the other language.
+#include "host.c"
