@@ -285,6 +285,27 @@ TEST_F(Calls, LargeBulkOperationsAreStoppedOnTheirWay) {
   EXPECT_EQ(memory.base[memory.size - 1], 0) << "the first fill was not finished";
 }
 
+struct BulkCase {
+  const char* name;
+  const char* loop;
+};
+constexpr BulkCase kBulk[] = {
+    {"copy", "(memory.copy (i32.const 0) (i32.const 4000000) (i32.const 4000000))"},
+    {"table fill", "(table.fill $t (i32.const 0) (ref.null func) (i32.const 65536))"},
+    {"table copy", "(table.copy (i32.const 0) (i32.const 32768) (i32.const 32768))"},
+};
+TEST_F(Calls, LoopsOfBulkOperationsAreStopped) {
+  for (const BulkCase& c : kBulk) {
+    SCOPED_TRACE(c.name);
+    const Guest guest(*backend_,
+                      "(module (memory 128) (table $t 65536 funcref) (func (export \"module_step\") (loop " +
+                          std::string(c.loop) + " (br 0))))",
+                      sink_);
+    ASSERT_EQ(guest.refusal(), Refusal{});
+    EXPECT_EQ(guest.step({.cpu_us = 1000}).end, CallEnd::stopped);
+  }
+}
+
 TEST_F(Calls, AnInterruptBeforeTheCallKeepsTheBodyFromRunning) {
   const Guest guest(*backend_, kSpin, sink_);
   backend_->interrupt(guest.instance());

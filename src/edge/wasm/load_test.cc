@@ -203,6 +203,18 @@ TEST_F(Load, StrictImportsNeedTheirCapability) {
             (Refusal{LoadEnd::not_linked, "import env.timer_get_timestamp needs the capability TIMER"}));
 }
 
+TEST_F(Load, CutsLongTextsAtACharacter) {
+  const std::string name(200, 'a');
+  const Refusal ascii = refusal_of(R"((import "env" ")" + name + R"(" (func)) (func (export "module_step")))");
+  EXPECT_EQ(ascii, (Refusal{LoadEnd::not_linked, ("import env." + name).substr(0, sizeof(ErrorText::text) - 1)}));
+  std::string accents;
+  for (int i = 0; i < 100; ++i) accents += "\u00e9";
+  const Refusal wide = refusal_of(R"((import "env" ")" + accents + R"(" (func)) (func (export "module_step")))");
+  EXPECT_EQ(wide.end, LoadEnd::not_linked);
+  EXPECT_TRUE(base::is_utf8(wide.text));
+  EXPECT_GE(wide.text.size(), sizeof(ErrorText::text) - 2);
+}
+
 TEST_F(Load, TheBytesMayGoOnceLoaded) {
   base::Bytes wasm = fusebox::test::wat(R"((module (func (export "module_step"))))");
   const Guest guest(*backend_, wasm, limits_with(), sink_);
