@@ -108,7 +108,10 @@ class FuseTest : public ::testing::Test {
     world() = World{};
     ASSERT_EQ(open(), FUSE_SUCCESS);
   }
-  void TearDown() override { fuse_deinit(); }
+  void TearDown() override {
+    world() = World{};  // callbacks of a test end with it
+    fuse_deinit();
+  }
 
   fuse_stat_t open(const fuse_options_t* with = nullptr) { return open_with(whole_hal(), with); }
   fuse_stat_t open_with(const fuse_hal_t& hal, const fuse_options_t* with = nullptr) {
