@@ -9,3 +9,5 @@ endfunction()
 fusebox_demo_host(camera_compress)
 fusebox_demo_host(camera_filter_compress)
 fusebox_demo_host(runaway)
+
+add_custom_target(fusebox_demos DEPENDS demo_camera_compress demo_camera_filter_compress demo_runaway)

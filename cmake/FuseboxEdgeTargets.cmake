@@ -17,38 +17,11 @@ endif()
 add_library(fuse_platform STATIC ${platform_sources})
 # Both "platform/platform.h" and "platform.h" resolve.
 target_include_directories(fuse_platform PUBLIC
-  "$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}>" "$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/platform>"
-  "$<INSTALL_INTERFACE:include/fusebox-edge>" "$<INSTALL_INTERFACE:include/fusebox-edge/platform>")
+  "$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}>" "$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/platform>")
 target_link_libraries(fuse_platform PUBLIC fusebox_edge PRIVATE Threads::Threads)
 
-# fusebox_app_config(name config): an interface library with the HAL groups and the generated files of an app_config.json.
-# The groups are read here, the files made when something that links the library is built.
-function(fusebox_app_config name config)
-  set(out "${CMAKE_CURRENT_BINARY_DIR}/app_config/${name}")
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${config}")
-  file(READ "${config}" json)
-  string(JSON count LENGTH "${json}" application hal_groups)
-  set(definitions)
-  if(count GREATER 0)
-    math(EXPR last "${count} - 1")
-    foreach(i RANGE ${last})
-      string(JSON group GET "${json}" application hal_groups ${i})
-      string(TOUPPER "${group}" group)
-      list(APPEND definitions FUSE_HAL_ENABLE_${group}=1)
-    endforeach()
-  else()
-    set(definitions FUSE_HAL_NONE=1)
-  endif()
-  add_custom_command(OUTPUT "${out}/fuse_app_config.h" "${out}/fuse_hal_flags.cmake"
-    COMMAND "${CMAKE_COMMAND}" -E make_directory "${out}"
-    COMMAND fusebox edge build "${config}" --output-dir "${out}"
-    DEPENDS fusebox "${config}" COMMENT "app_config of ${name}" VERBATIM)
-  add_custom_target(${name}_files DEPENDS "${out}/fuse_app_config.h")
-  add_library(${name} INTERFACE)
-  add_dependencies(${name} ${name}_files)
-  target_include_directories(${name} INTERFACE "${out}")
-  target_compile_definitions(${name} INTERFACE ${definitions})
-endfunction()
+set(FUSEBOX_EDGE_COMMAND fusebox)
+include(FuseboxAppConfig)
 
 # The library without a choice of HAL groups.
 add_library(fusebox_host INTERFACE)
@@ -62,4 +35,21 @@ else()
   target_link_libraries(fuse INTERFACE fusebox_host)
   target_compile_definitions(fuse INTERFACE
     FUSE_HAL_ENABLE_TEMP_SENSOR=1 FUSE_HAL_ENABLE_TIMER=1 FUSE_HAL_ENABLE_CAMERA=1)
+endif()
+
+# libfusebox: all of the above as one shared library with C names alone, for hosts that know nothing of C++.
+# "fuse" would be the name of the filesystem library.
+if(PROJECT_IS_TOP_LEVEL AND NOT FUSEBOX_SANITIZE AND NOT FUSEBOX_FUZZ)
+  file(WRITE "${CMAKE_BINARY_DIR}/empty_shared.cc" "")
+  add_library(fusebox_shared SHARED "${CMAKE_BINARY_DIR}/empty_shared.cc")
+  set_target_properties(fusebox_shared PROPERTIES OUTPUT_NAME fusebox EXPORT_NAME fuse
+    VERSION "${PROJECT_VERSION}" SOVERSION "${PROJECT_VERSION_MAJOR}"
+    LINK_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/cmake/libfusebox.map")
+  target_link_libraries(fusebox_shared PRIVATE fuse_platform fusebox_edge)
+  # Nothing inside refers to the functions it is there for.
+  target_link_options(fusebox_shared PRIVATE
+    "LINKER:--whole-archive" "$<TARGET_FILE:fusebox_edge>" "$<TARGET_FILE:fuse_platform>" "LINKER:--no-whole-archive"
+    "-Wl,--version-script=${CMAKE_CURRENT_SOURCE_DIR}/cmake/libfusebox.map")
+  target_include_directories(fusebox_shared INTERFACE
+    "$<INSTALL_INTERFACE:include/fusebox-edge>" "$<INSTALL_INTERFACE:include/fusebox-edge/platform>")
 endif()

@@ -25,6 +25,7 @@ endforeach()
 
 # Modules of the edge runtime, *.edge.c, with the compile line modules for FUSE have (docs/edge.md).
 file(GLOB edge_sources CONFIGURE_DEPENDS
+  "${CMAKE_CURRENT_SOURCE_DIR}/docs/examples/*/*.edge.c"
   "${CMAKE_CURRENT_SOURCE_DIR}/tests/guests/*.edge.c"
   "${CMAKE_CURRENT_SOURCE_DIR}/demos/*/*.edge.c")
 file(GLOB edge_headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/demos/common/*.h")

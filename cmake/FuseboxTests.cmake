@@ -61,7 +61,7 @@ foreach(path IN LISTS test_folders)
       set(name test_${folder}_end_to_end)  # tests/cli beside the unit tests of src/cli
     endif()
     fusebox_test_program(${name} "${tests}" fusebox_cli)
-    add_dependencies(${name} fusebox)
+    add_dependencies(${name} fusebox fusebox_demos)
     target_compile_definitions(${name} PRIVATE FUSEBOX_COMMAND="$<TARGET_FILE:fusebox>")
   endif()
 endforeach()

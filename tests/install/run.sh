@@ -35,4 +35,28 @@ cat > "$work/c.c" <<'C'
 int main(void) { return 0; }
 C
 gcc -std=c99 -Wall -Werror -pedantic -c "$work/c.c" -o "$work/c.o" $(pkg-config --cflags fusebox)
+# A firmware host in C, by both ways; it knows libfusebox alone.
+for file in include/fusebox-edge/fuse.h include/fusebox-edge/fuse_types.h include/fusebox-edge/platform/platform.h \
+            share/fusebox/guest/fuse_guest.h; do
+  [ -e "$work/prefix/$file" ] || { echo "test_install: $file was not installed" >&2; exit 1; }
+done
+check_edge() {  # PROGRAM HOW
+  local said
+  said=$(LD_LIBRARY_PATH=$libdir "$1" "$build/guests/beat.wasm")
+  echo "$2: $(tail -n 1 <<<"$said")"
+  case $said in "pin 13 is 1"*"pin 13 is 0"*" steps, the longest "*) ;; *) echo "test_install: the $2 host said: $said" >&2; exit 1;; esac
+}
+edge=$source/docs/examples/edge
+cmake -S "$edge" -B "$work/edge" -G Ninja -DCMAKE_PREFIX_PATH="$work/prefix" >/dev/null
+cmake --build "$work/edge" >/dev/null
+check_edge "$work/edge/heartbeat" "CMake, edge"
+"$work/prefix/bin/fusebox" edge build "$edge/app_config.json" --output-dir "$work/app" >/dev/null
+# shellcheck disable=SC2046
+gcc -std=c99 -Wall -Werror "$edge/main.c" -I "$work/app" -o "$work/heartbeat" $(pkg-config --cflags --libs libfusebox)
+check_edge "$work/heartbeat" "pkg-config, edge"
+gcc -std=c99 -Wall -Werror -pedantic -fsyntax-only -x c - $(pkg-config --cflags libfusebox) <<'C'
+#include "fuse.h"
+#include "platform.h"
+#include "platform/platform.h"
+C
 echo "1 passed, 0 failed"
