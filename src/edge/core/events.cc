@@ -31,6 +31,7 @@ void Core::clear(std::uint32_t event) {
       // The claim first: a step that fails gives its claim back to the latch.
       slots_[id].claim.fetch_and(~bit);
       slots_[id].latch.fetch_and(~bit);
+      slots_[id].claim.fetch_and(~bit);  // of a step that took it between the two
     });
   }
 }

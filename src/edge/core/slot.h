@@ -28,7 +28,7 @@ struct Slot {
   static constexpr std::uint16_t kNotQueued = 0xFFFF;
 
   std::atomic<std::uint32_t> latch{0};  // events posted and not yet taken
-  std::atomic<std::uint32_t> claim{0};  // events taken by the step under way
+  std::atomic<std::uint32_t> claim{0};  // which of the events the step under way took it may give back
   std::atomic<Window> window{Window::closed};
   std::atomic<std::uint32_t> coalesced{0};
   std::atomic<std::uint32_t> last_source{FUSE_INVALID_MODULE_ID};

@@ -115,13 +115,14 @@ bool Core::attempt(Slot& slot, Pass& pass) {
   const bool timed = always_.has(id) || ready_.has(id);
   std::uint32_t events = 0;
   if (slot.runs_on_events()) {
+    // All of them, before the latch is taken: an event that is cleared meanwhile is found in one of the two.
+    slot.claim.store(slot.policy.event_subscribe);
     events = slot.latch.fetch_and(~slot.policy.event_subscribe) & slot.policy.event_subscribe;
   }
   if (events == 0 && !timed) return false;
   ready_.drop(id);
-  slot.claim.store(events);
   const fuse_stat_t status = step(slot, events);
-  const std::uint32_t claimed = slot.claim.exchange(0);
+  const std::uint32_t claimed = slot.claim.exchange(0) & events;
   if (status != FUSE_SUCCESS && claimed != 0) slot.latch.fetch_or(claimed);
   pass.clock_may_have_moved = true;
 
