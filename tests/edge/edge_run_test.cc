@@ -171,7 +171,7 @@ TEST_F(EdgeRunTest, WhatCannotRunIsSaidWithItsPlace) {
 }
 
 std::string committed(const std::string& file) {
-  return *base::read_file(std::string(FUSEBOX_SOURCE_DIR) + "/" + file, 1u << 20);
+  return base::read_file(std::string(FUSEBOX_SOURCE_DIR) + "/" + file, 1u << 20).value_or("(cannot read " + file + ")");
 }
 
 std::string printed(const char* form) {
@@ -186,6 +186,18 @@ TEST(EdgeImports, TheGuestsHeaderIsWhatIsPrinted) {
 TEST(EdgeImports, TheTableOfTheGuideIsWhatIsPrinted) {
   EXPECT_THAT(committed("docs/edge.md"), HasSubstr("<!-- fusebox edge imports --markdown -->\n" +
                                                    printed("--markdown") + "<!-- end of fusebox edge imports -->\n"));
+}
+
+// docs/examples/edge is what tests/install builds.
+TEST(EdgeGuide, ShowsTheExampleThatIsBuilt) {
+  const std::string guide = committed("docs/edge.md");
+  for (const auto& [block, file] :
+       std::vector<std::pair<std::string, std::string>>{{"c beat.c", "beat.edge.c"},
+                                                        {"c main.c", "main.c"},
+                                                        {"json app_config.json", "app_config.json"},
+                                                        {"cmake CMakeLists.txt", "CMakeLists.txt"}}) {
+    EXPECT_THAT(guide, HasSubstr("```" + block + "\n" + committed("docs/examples/edge/" + file) + "```\n"));
+  }
 }
 
 TEST(EdgeImports, JsonIsOneObjectWithEveryGroup) {
