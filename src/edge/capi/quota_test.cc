@@ -320,17 +320,21 @@ TEST_F(Quota, NoTimerOfTheProcessAndNoAlarmIsUsed) {
   EXPECT_EQ(fuse_module_run_step(id), FUSE_ERR_QUOTA_EXCEEDED);
 }
 
-TEST_F(Quota, ExpiriesAtAnyMomentStopAStepOrDoNothing) {
+TEST_F(Quota, ExpiriesAndPostsAtAnyMomentStopAStepOrDoNothing) {
   std::atomic<bool> over{false};
   std::thread host([&] {
     while (!over) {
       for (fuse_module_id_t id = 0; id < 3; ++id) fuse_quota_expired(id);
+      fuse_post_event(0);
+      fuse_clear_event(1);
     }
   });
   const base::Bytes wasm = fusebox::test::wat(kNothing);
+  fuse_policy_t policy = any_policy();
+  policy.event_subscribe = 3;
   for (int i = 0; i < 300; ++i) {
     fuse_module_id_t id = kNone;
-    ASSERT_EQ(try_load(wasm, any_policy(), &id), FUSE_SUCCESS);
+    ASSERT_EQ(try_load(wasm, policy, &id), FUSE_SUCCESS);
     ASSERT_EQ(fuse_module_start(id), FUSE_SUCCESS);  // no module_init: nothing is in flight
     const fuse_stat_t status = fuse_module_run_step(id);
     ASSERT_EQ(state(id), status == FUSE_SUCCESS ? FUSE_MODULE_STATE_RUNNING : FUSE_MODULE_STATE_QUOTA_EXCEEDED);

@@ -131,6 +131,7 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   Slot* current_ = nullptr;  // whose call is in flight
   bool reading_clock_ = false;
   bool running_ = false;
+  bool closed_ = false;
   std::atomic<std::uint32_t> expiring_{0};  // threads inside expire()
 
   // ---- small steps of lifecycle.cc and step.cc

@@ -132,7 +132,7 @@ void Core::close() {
   for (std::uint32_t id = 0; id < slot_count_; ++id) {
     if (slots_[id].in_use) unload(slots_[id]);
   }
-  slot_count_ = 0;  // whoever comes too late finds nothing, and loads nothing
+  closed_ = true;  // whoever comes too late finds nothing, and loads nothing
   port_->leave();
 }
 

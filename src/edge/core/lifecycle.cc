@@ -1,5 +1,3 @@
-#include <new>
-
 #include "edge/core/core.h"
 #include "edge/core/policy.h"
 
@@ -43,8 +41,7 @@ void set_policy(Slot& slot, const fuse_policy_t& policy, const fuse_policy_ext_t
 // Everything but the generation, which tells this module from the slot's next.
 void clear_slot(Slot& slot) {
   const std::uint32_t generation = slot.generation;
-  slot.~Slot();
-  new (&slot) Slot{};
+  slot.clear();
   slot.generation = generation;
 }
 

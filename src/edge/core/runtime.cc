@@ -117,7 +117,8 @@ fuse_stat_t Runtime::load(const std::uint8_t* bytes, std::uint32_t size, const f
   Core& core = core_of(*this);
   if (bytes == nullptr || size == 0 || out_id == nullptr) return FUSE_ERR_INVALID_ARG;
   const Entry entry(core, "fuse_module_load");
-  return entry.refused() ? FUSE_ERR_INVALID_ARG : core.load(bytes, size, policy, extras, out_id);
+  if (entry.refused()) return FUSE_ERR_INVALID_ARG;
+  return core.closed_ ? FUSE_ERR_NOT_INITIALIZED : core.load(bytes, size, policy, extras, out_id);
 }
 
 fuse_stat_t Runtime::start(fuse_module_id_t id) {

@@ -24,14 +24,9 @@ struct Body {
   bool started = false;  // module_init returned, or there is none
 };
 
-struct Slot {
+// What only the runtime's own thread touches.
+struct SlotFields {
   static constexpr std::uint16_t kNotQueued = 0xFFFF;
-
-  std::atomic<std::uint32_t> latch{0};  // events posted and not yet taken
-  std::atomic<std::uint32_t> claim{0};  // which of the events the step under way took it may give back
-  std::atomic<Window> window{Window::closed};
-  std::atomic<std::uint32_t> coalesced{0};
-  std::atomic<std::uint32_t> last_source{FUSE_INVALID_MODULE_ID};
 
   Body body;
   fuse_policy_t policy{};
@@ -76,6 +71,24 @@ struct Slot {
   std::uint32_t log_this_step = 0;
   std::uint32_t turn = 0;      // number of the tick it was last looked at in
   const char* trap = nullptr;  // static text of the last one
+};
+
+struct Slot : SlotFields {
+  std::atomic<std::uint32_t> latch{0};  // events posted and not yet taken
+  std::atomic<std::uint32_t> claim{0};  // which of the events the step under way took it may give back
+  std::atomic<Window> window{Window::closed};
+  std::atomic<std::uint32_t> coalesced{0};
+  std::atomic<std::uint32_t> last_source{FUSE_INVALID_MODULE_ID};
+
+  // As it was before its first module. Interrupts may be looking at it: the atomics stay where they are.
+  void clear() {
+    latch.store(0);
+    claim.store(0);
+    window.store(Window::closed);
+    coalesced.store(0);
+    last_source.store(FUSE_INVALID_MODULE_ID);
+    static_cast<SlotFields&>(*this) = SlotFields{};
+  }
 
   std::uint32_t activation() const {
     return policy.activation_mask == 0 ? FUSE_ACTIVATION_INTERVAL : policy.activation_mask;
