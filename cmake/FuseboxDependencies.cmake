@@ -6,8 +6,13 @@ find_package(CLI11 REQUIRED)
 
 # Wasmtime: built once by scripts/build-wasmtime.sh into the user's cache folder; the script prints where.
 if(NOT FUSEBOX_WASMTIME_DIR)
+  # Below another project nothing is built or downloaded at configure time.
+  set(only_print)
+  if(NOT PROJECT_IS_TOP_LEVEL)
+    set(only_print "${CMAKE_COMMAND}" -E env FUSEBOX_WASMTIME_NO_BUILD=1)
+  endif()
   execute_process(
-    COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/scripts/build-wasmtime.sh"
+    COMMAND ${only_print} "${CMAKE_CURRENT_SOURCE_DIR}/scripts/build-wasmtime.sh"
     OUTPUT_VARIABLE FUSEBOX_WASMTIME_DIR OUTPUT_STRIP_TRAILING_WHITESPACE
     COMMAND_ERROR_IS_FATAL ANY)
 endif()

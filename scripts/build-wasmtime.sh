@@ -9,6 +9,10 @@ key=$({ cat "$manifest/Cargo.toml" "$manifest/Cargo.lock" "$manifest/build.rs" "
 version=$(sed -n 's/^version = "=\(.*\)"$/\1/p' "$manifest/Cargo.toml")
 out="$cache/$version-$key"
 
+if [ ! -f "$out/done" ] && [ -n "${FUSEBOX_WASMTIME_NO_BUILD:-}" ]; then
+  echo "the Wasmtime library is not built yet; run scripts/setup.sh of Fusebox once" >&2
+  exit 1
+fi
 if [ ! -f "$out/done" ]; then
   mkdir -p "$cache"
   exec 9>"$cache/lock"
