@@ -64,7 +64,8 @@ TEST(Demos, ARunawayIsStoppedAndItsNeighboursGoOn) {
   EXPECT_EQ(ended.status, 0) << ended.out << ended.err;
   EXPECT_THAT(ended.out, HasSubstr("A step that never ends was stopped at its quota each time"));
   EXPECT_THAT(ended.out,
-              ::testing::ContainsRegex("=== Summary: neighbours kept=yes runaway stopped=[0-9]+/[0-9]+ ==="));
+              ::testing::ContainsRegex(
+                  "=== Summary: periods kept alone=[0-9]+% beside=[0-9]+% runaway stopped=[0-9]+/[0-9]+ ==="));
 }
 
 }  // namespace
