@@ -32,7 +32,8 @@ enum class LoadEnd : std::uint8_t {
   refused,      // not a module this runtime accepts: "wasm_runtime_load failed: <text>"
   no_step,      // "module_step export not found"
   export_type,  // text = the export's name: "<name> export type mismatch"
-  not_linked,   // an import, a memory size: "instantiate failed: <text>"
+  not_linked,   // an import, a memory size, the start function's time: "instantiate failed: <text>"
+  trapped,      // the start function; text = the trap's: "instantiate failed: Exception: <text>"
 };
 
 // What a module may have, after defaults and caps (contract section 4).
@@ -84,7 +85,7 @@ class Backend {
   virtual void release(Unit* unit) = 0;
 
   // A fresh memory, its pages touched, then the start function under `start_limits`. `sink` and `owner` answer its imports.
-  // `not_linked` with the trap's text when the start function did not complete.
+  // `trapped` or `not_linked` when the start function did not complete.
   virtual LoadEnd instantiate(Unit& unit, ImportSink& sink, void* owner, const CallLimits& start_limits, Instance** out,
                               ErrorText& error) = 0;
   virtual void release(Instance* instance) = 0;

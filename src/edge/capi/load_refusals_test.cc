@@ -234,10 +234,10 @@ TEST_F(Refusals, TheHeapSizeAddsNoAddresses) {
 
 TEST_F(Refusals, AStartFunctionThatTrapsCallsAnImportOrDoesNotEnd) {
   EXPECT_EQ(refusal("(module (start $s) (func $s unreachable) (func (export \"module_step\")))"),
-            "instantiate failed: unreachable");
+            "instantiate failed: Exception: unreachable");
   const std::string rogue = R"((module (import "env" "module_log_event" (func $log (param i32 i32 i32))) (memory 1)
       (start $s) (func $s (call $log (i32.const 0) (i32.const 1) (i32.const 1))) (func (export "module_step"))))";
-  EXPECT_EQ(refusal(rogue), "instantiate failed: FUSE: rogue exec_env");
+  EXPECT_EQ(refusal(rogue), "instantiate failed: Exception: FUSE: rogue exec_env");
   EXPECT_EQ(line_before_last(), "2 -1 rogue exec_env");
   fuse_policy_ext_t ext = extension();
   ext.init_budget_us = 2000;

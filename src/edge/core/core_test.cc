@@ -440,7 +440,7 @@ TEST_F(CoreTest, AnImportCallFromTheStartFunctionIsRogue) {
   fuse_module_id_t id = 0;
   EXPECT_EQ(try_load(module, any(), nullptr, &id), FUSE_ERR_MODULE_LOAD_FAILED);
   EXPECT_THAT(log_lines(), Contains("2 -1 rogue exec_env"));
-  EXPECT_EQ(last_line(), "2 -1 instantiate failed: FUSE: rogue exec_env");
+  EXPECT_EQ(last_line(), "2 -1 instantiate failed: Exception: FUSE: rogue exec_env");
   EXPECT_EQ(state(0), FUSE_MODULE_STATE_UNLOADED);
 }
 

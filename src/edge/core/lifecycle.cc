@@ -16,6 +16,8 @@ Text load_failure(LoadEnd end, const ErrorText& error) {
       return Text().add(error.text, kEngineTextMax).add(" export type mismatch");
     case LoadEnd::not_linked:
       return Text("instantiate failed: ").add(error.text, kEngineTextMax);
+    case LoadEnd::trapped:
+      return Text("instantiate failed: ").add(Text("Exception: ").add(error.text).c_str(), kEngineTextMax);
     case LoadEnd::ok:
     case LoadEnd::refused:
       break;

@@ -112,7 +112,7 @@ class NativeBackend final : public Backend {
       if (result.end != CallEnd::completed) {
         std::strncpy(error.text, result.trap != nullptr ? result.trap : "start function exceeded its budget",
                      sizeof error.text - 1);
-        return LoadEnd::not_linked;
+        return result.trap != nullptr ? LoadEnd::trapped : LoadEnd::not_linked;
       }
     }
     ++instances;

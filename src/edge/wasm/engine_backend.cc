@@ -23,6 +23,12 @@
 namespace fusebox::edge {
 namespace {
 
+// (module (func (export "module_step")))
+constexpr std::uint8_t kIdleModule[] = {0,   'a', 's', 'm', 1,   0,  0, 0,  1,   4,   1,   0x60, 0,   0,
+                                        3,   2,   1,   0,   7,   15, 1, 11, 'm', 'o', 'd', 'u',  'l', 'e',
+                                        '_', 's', 't', 'e', 'p', 0,  0, 10, 4,   1,   2,   0,    0x0b};
+constexpr CallLimits kIdleLimits{.cpu_us = 1'000'000};  // a limit, so that the timer is made
+
 constexpr Export kExports[] = {Export::step, Export::init, Export::deinit};
 
 engine::CallBudget budget_of(const CallLimits& limits) noexcept {
@@ -155,9 +161,27 @@ void EngineBackend::release(Unit* unit) {
   delete &of(*unit);
 }
 
+// A thread's first guest call allocates: its timer, its signal stack. Done here, a step on this thread needs nothing.
+void EngineBackend::prepare_thread(ImportSink& sink) {
+  static constinit thread_local bool prepared = false;
+  if (std::exchange(prepared, true)) return;
+  UnitLimits limits;
+  limits.stack_bytes = static_cast<std::uint32_t>(options_.stack_bytes);
+  ErrorText ignored;
+  Unit* unit = nullptr;
+  if (load(kIdleModule, sizeof kIdleModule, limits, &unit, ignored) != LoadEnd::ok) return;
+  Instance* instance = nullptr;
+  if (instantiate(*unit, sink, nullptr, kIdleLimits, &instance, ignored) == LoadEnd::ok) {
+    call(*instance, Export::step, kIdleLimits);
+    release(instance);
+  }
+  release(unit);
+}
+
 LoadEnd EngineBackend::instantiate(Unit& unit, ImportSink& sink, void* owner, const CallLimits& start_limits,
                                    Instance** out, ErrorText& error) {
   try {
+    prepare_thread(sink);
     return instantiate_checked(of(unit), sink, owner, start_limits, out, error);
   } catch (const std::exception&) {
     set_text(error, kTrapAllocation);
@@ -177,7 +201,7 @@ LoadEnd EngineBackend::instantiate_checked(const WasmUnit& unit, ImportSink& sin
   if (!started->instance) {
     const char* trap = trap_text(started->outcome, made->sink_trap, unit.module->wasm);
     set_text(error, trap != nullptr ? trap : "start function quota exceeded");
-    return LoadEnd::not_linked;
+    return trap != nullptr ? LoadEnd::trapped : LoadEnd::not_linked;
   }
   made->guest = std::move(started->instance);
   for (const Export each : kExports) {

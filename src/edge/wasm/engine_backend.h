@@ -62,6 +62,7 @@ class EngineBackend final : public Backend {
   base::Result<std::shared_ptr<const engine::Code>> code_of(const std::shared_ptr<engine::Engine>& engine,
                                                             base::ByteView wasm,
                                                             std::span<const base::ByteView> sealed) const;
+  void prepare_thread(ImportSink& sink);
   LoadEnd load_checked(base::ByteView bytes, const UnitLimits& limits, Unit** out, ErrorText& error);
   LoadEnd instantiate_checked(const WasmUnit& unit, ImportSink& sink, void* owner, const CallLimits& limits,
                               Instance** out, ErrorText& error);

@@ -118,7 +118,7 @@ TEST_F(Instances, TheStartFunctionRunsBeforeAnythingElse) {
 TEST_F(Instances, TheSinkAnswersTheStartFunction) {
   sink_.answer = [](const ImportRow&, std::uint64_t*) { return kTrapRogue; };
   const Guest guest(*backend_, kStartCalls, sink_);
-  EXPECT_EQ(guest.refusal(), (Refusal{LoadEnd::not_linked, "FUSE: rogue exec_env"}));
+  EXPECT_EQ(guest.refusal(), (Refusal{LoadEnd::trapped, "FUSE: rogue exec_env"}));
   ASSERT_EQ(sink_.calls.size(), 1u);
   EXPECT_EQ(sink_.calls[0].values, std::vector<std::uint64_t>{3});
 }
@@ -135,7 +135,7 @@ TEST_F(Instances, AStartFunctionThatTrapsSaysHow) {
   const Guest guest(*backend_, R"((module (func $start (drop (i32.div_u (i32.const 1) (i32.const 0))))
     (start $start) (func (export "module_step"))))",
                     sink_);
-  EXPECT_EQ(guest.refusal(), (Refusal{LoadEnd::not_linked, "integer divide by zero"}));
+  EXPECT_EQ(guest.refusal(), (Refusal{LoadEnd::trapped, "integer divide by zero"}));
 }
 
 }  // namespace

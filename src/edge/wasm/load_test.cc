@@ -95,12 +95,12 @@ constexpr ModuleCase kModules[] = {
      R"((import "env" "b" (func)) (import "env" "a" (memory 1)) (func (export "module_step")))", LoadEnd::not_linked,
      "import env.b not provided"},
     {"exports come before imports", R"((import "env" "b" (func)))", LoadEnd::no_step, ""},
-    {"start traps", R"((func $s unreachable) (start $s) (func (export "module_step")))", LoadEnd::not_linked,
+    {"start traps", R"((func $s unreachable) (start $s) (func (export "module_step")))", LoadEnd::trapped,
      "unreachable"},
     {"data beyond the memory", R"((memory 1) (data (i32.const 65536) "x") (func (export "module_step")))",
-     LoadEnd::not_linked, "out of bounds memory access"},
+     LoadEnd::trapped, "out of bounds memory access"},
     {"elements beyond the table",
-     R"((table 1 funcref) (func $f) (elem (i32.const 1) $f) (func (export "module_step")))", LoadEnd::not_linked,
+     R"((table 1 funcref) (func $f) (elem (i32.const 1) $f) (func (export "module_step")))", LoadEnd::trapped,
      "out of bounds table access"},
 };
 TEST_F(Load, ChecksExportsImportsAndStart) {
