@@ -1,3 +1,6 @@
+if(FUSEBOX_FUZZ)
+  return()
+endif()
 # Host programs of the edge demos: C, each with the HAL groups and constants of its own app_config.json.
 function(fusebox_demo_host name)
   fusebox_app_config(${name}_config "${CMAKE_CURRENT_SOURCE_DIR}/demos/${name}/app_config.json")
