@@ -36,9 +36,9 @@ bool hal_from_c(const void* hal, std::size_t size, std::uint32_t mask, Hal& out)
   constexpr std::uint32_t kBeforeQuota = kFirstAddedCapability - 1;
   Hal taken;
   const auto* at = take_members(static_cast<const unsigned char*>(hal), mask & kBeforeQuota, taken);
-  std::memcpy(&taken.quota_arm, at, sizeof taken.quota_arm);
+  std::memcpy(static_cast<void*>(&taken.quota_arm), at, sizeof taken.quota_arm);
   at += sizeof taken.quota_arm;
-  std::memcpy(&taken.quota_cancel, at, sizeof taken.quota_cancel);
+  std::memcpy(static_cast<void*>(&taken.quota_cancel), at, sizeof taken.quota_cancel);
   at += sizeof taken.quota_cancel;
   take_members(at, mask & ~kBeforeQuota, taken);
   out = taken;

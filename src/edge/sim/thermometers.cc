@@ -15,10 +15,10 @@ class Wave final : public Thermometer {
  public:
   // A triangle: exact, and the same on every machine.
   float celsius(std::uint64_t now_us) override {
-    constexpr std::uint64_t kPeriodUs = 60'000'000;
-    const std::uint64_t at = now_us % kPeriodUs;
-    const std::uint64_t up = at < kPeriodUs / 2 ? at : kPeriodUs - at;
-    return 15.0F + 10.0F * static_cast<float>(up) / static_cast<float>(kPeriodUs / 2);
+    constexpr std::uint64_t kHalfUs = 30'000'000;
+    const std::uint64_t at = now_us % (2 * kHalfUs);
+    const std::uint64_t up = at < kHalfUs ? at : 2 * kHalfUs - at;
+    return 15.0F + 10.0F * static_cast<float>(up) / static_cast<float>(kHalfUs);
   }
 };
 

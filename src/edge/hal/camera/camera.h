@@ -5,6 +5,6 @@
 
 namespace fusebox::edge {
 
-extern const HalGroup kCameraGroup;
+extern constinit const HalGroup kCameraGroup;
 
 }  // namespace fusebox::edge

@@ -5,6 +5,6 @@
 
 namespace fusebox::edge {
 
-extern const HalGroup kEventGroup;
+extern constinit const HalGroup kEventGroup;
 
 }  // namespace fusebox::edge

@@ -5,6 +5,6 @@
 
 namespace fusebox::edge {
 
-extern const HalGroup kGpioGroup;
+extern constinit const HalGroup kGpioGroup;
 
 }  // namespace fusebox::edge

@@ -5,6 +5,6 @@
 
 namespace fusebox::edge {
 
-extern const HalGroup kLogGroup;
+extern constinit const HalGroup kLogGroup;
 
 }  // namespace fusebox::edge

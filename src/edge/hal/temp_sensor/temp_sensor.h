@@ -5,6 +5,6 @@
 
 namespace fusebox::edge {
 
-extern const HalGroup kTempSensorGroup;
+extern constinit const HalGroup kTempSensorGroup;
 
 }  // namespace fusebox::edge

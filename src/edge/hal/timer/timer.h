@@ -5,6 +5,6 @@
 
 namespace fusebox::edge {
 
-extern const HalGroup kTimerGroup;
+extern constinit const HalGroup kTimerGroup;
 
 }  // namespace fusebox::edge

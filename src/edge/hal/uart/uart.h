@@ -5,6 +5,6 @@
 
 namespace fusebox::edge {
 
-extern const HalGroup kUartGroup;
+extern constinit const HalGroup kUartGroup;
 
 }  // namespace fusebox::edge
