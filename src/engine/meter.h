@@ -64,7 +64,7 @@ struct MeterMap {
 
   bool is_check(std::uint64_t rewritten_offset) const noexcept;
   std::int64_t refund_at(std::uint64_t rewritten_offset) const noexcept;
-  // 0 when the code is the pass's own: a backtrace leaves such a frame out.
+  // 0 when the code is the pass's own, or its place unknown (beyond 32 bits): a backtrace leaves such a frame out.
   std::uint64_t original_offset(std::uint64_t rewritten_offset) const noexcept;
 
   // For storing beside compiled code. decode() checks everything: order, ranges, sizes.

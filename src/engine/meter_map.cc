@@ -88,6 +88,8 @@ std::int64_t MeterMap::refund_at(std::uint64_t rewritten_offset) const noexcept 
 }
 
 std::uint64_t MeterMap::original_offset(std::uint64_t rewritten_offset) const noexcept {
+  // What the engine says of a frame whose place the compiler did not keep. No module is that large.
+  if (rewritten_offset > UINT32_MAX) return 0;
   const Origin* found = at_or_before(origins, rewritten_offset, &Origin::rewritten);
   if (found == nullptr) return 0;
   return found->inserted ? found->original : found->original + (rewritten_offset - found->rewritten);

@@ -623,6 +623,10 @@ TEST(MeterMapFormat, SurvivesAndRefusesWhatItDidNotWrite) {
     EXPECT_EQ(decoded->refund_at(offset), map.refund_at(offset));
     EXPECT_EQ(decoded->original_offset(offset), map.original_offset(offset));
   }
+  // What Wasmtime says of a frame whose place the compiler did not keep.
+  EXPECT_EQ(map.original_offset(SIZE_MAX), 0u);
+  EXPECT_EQ(map.original_offset(std::uint64_t{UINT32_MAX} + 1), 0u);
+  EXPECT_EQ(map.refund_at(SIZE_MAX), 0);
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     const auto cut = MeterMap::decode(base::ByteView(bytes).first(size));
     ASSERT_FALSE(cut) << size;
