@@ -206,6 +206,10 @@ base::Result<std::shared_ptr<Engine>> Engine::create(const EngineOptions& option
   return std::make_shared<Engine>(std::move(impl));
 }
 
+bool Engine::Impl::memory_stays() const noexcept {
+  return layout_of(options).reservation_bytes >= std::uint64_t{4} << 30;
+}
+
 Engine::Engine(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 const EngineOptions& Engine::options() const noexcept {

@@ -25,6 +25,8 @@ struct Engine::Impl {
   wasm_engine_t* on_demand();
   wasm_engine_t* validator();
 
+  // Whether a linear memory keeps its address while it grows: everything it may grow to is reserved.
+  bool memory_stays() const noexcept;
   bool metered() const noexcept { return options.stopping == Stopping::time || options.stopping == Stopping::ticks; }
 
   explicit Impl(const EngineOptions& wanted) noexcept : options(wanted), places(wanted.pool_instances) {}

@@ -119,6 +119,9 @@ base::Result<void> find_own_exports(Instance::Impl& self) {
   if (!code.memory_export.empty() && find_export(self, code.memory_export, WASMTIME_EXTERN_MEMORY, item)) {
     self.memory = item.of.memory;
     self.has_memory = true;
+    if (self.engine().memory_stays()) {
+      self.memory_base = reinterpret_cast<std::byte*>(wasmtime_memory_data(self.context, &self.memory));
+    }
   }
   if (!code.metered) return {};
   if (!find_export(self, kMeterExport, WASMTIME_EXTERN_MEMORY, item)) {
@@ -215,8 +218,10 @@ base::Result<Function> Instance::function(std::string_view export_name) {
 
 std::span<std::byte> Instance::memory() noexcept {
   if (!impl_->has_memory) return {};
-  return {reinterpret_cast<std::byte*>(wasmtime_memory_data(impl_->context, &impl_->memory)),
-          wasmtime_memory_data_size(impl_->context, &impl_->memory)};
+  std::byte* const base = impl_->memory_base != nullptr
+                              ? impl_->memory_base
+                              : reinterpret_cast<std::byte*>(wasmtime_memory_data(impl_->context, &impl_->memory));
+  return {base, wasmtime_memory_data_size(impl_->context, &impl_->memory)};
 }
 
 bool Instance::grow_memory(std::uint64_t pages) noexcept {
