@@ -81,13 +81,8 @@ void Core::log(const char* text, std::uint32_t length, std::uint32_t level) {
   }
   ++slot.log_this_step;
   ++slot.log_written;
-  fuse_log_entry_t entry{};
-  entry.timestamp_us = ring_.capacity() != 0 ? read_clock() : last_clock_us_;
-  entry.module_id = id_of(slot);
-  entry.level = level;
-  const std::size_t bytes = length < kLogBytesMax ? length : kLogBytesMax;
-  for (std::size_t i = 0; i < bytes && text[i] != '\0'; ++i) entry.message[i] = text[i];
-  ring_.write(entry, FUSE_LOG_ORIGIN_GUEST);
+  const std::uint64_t now_us = ring_.capacity() != 0 ? read_clock() : last_clock_us_;
+  ring_.write_guest(now_us, id_of(slot), level, text, length < kLogBytesMax ? length : kLogBytesMax);
 }
 
 bool Core::post_event(std::uint32_t event_id) {

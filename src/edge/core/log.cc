@@ -24,7 +24,7 @@ void Core::write_log(std::uint32_t id, std::uint32_t level, const Text& text) {
   entry.module_id = id;
   entry.level = level;
   std::memcpy(entry.message, text.c_str(), sizeof entry.message);
-  ring_.write(entry, FUSE_LOG_ORIGIN_RUNTIME);
+  ring_.write(entry);
 }
 
 void Core::report(std::uint32_t id, const Text& text) {

@@ -27,24 +27,42 @@ void LogRing::open(void* memory, std::uint32_t capacity, std::uint8_t* origins, 
   evidence_capacity_ = evidence_capacity;
 }
 
-void LogRing::write(const fuse_log_entry_t& entry, fuse_log_origin_t origin) {
-  if (capacity_ != 0) {
-    std::memcpy(memory_ + std::size_t{next_} * sizeof entry, &entry, sizeof entry);
-    const auto bit = static_cast<std::uint8_t>(1u << (next_ & 7));
-    std::uint8_t& byte = origins_[next_ >> 3];
-    byte = static_cast<std::uint8_t>(origin == FUSE_LOG_ORIGIN_GUEST ? byte | bit : byte & ~bit);
-    if (++next_ == capacity_) next_ = 0;
-  }
-  if (origin == FUSE_LOG_ORIGIN_RUNTIME && entry.level == FUSE_LOG_FATAL && evidence_capacity_ != 0) {
-    fuse_log_record_t& record = evidence_[evidence_next_];
-    record.sequence = written_;
-    record.entry = entry;
-    record.origin = origin;
-    record.reserved = 0;
-    if (++evidence_next_ == evidence_capacity_) evidence_next_ = 0;
-    ++evidence_written_;
-  }
+std::uint8_t* LogRing::take_place(fuse_log_origin_t origin) {
   ++written_;
+  if (capacity_ == 0) return nullptr;
+  std::uint8_t* place = memory_ + std::size_t{next_} * sizeof(fuse_log_entry_t);
+  const auto bit = static_cast<std::uint8_t>(1u << (next_ & 7));
+  std::uint8_t& byte = origins_[next_ >> 3];
+  byte = static_cast<std::uint8_t>(origin == FUSE_LOG_ORIGIN_GUEST ? byte | bit : byte & ~bit);
+  if (++next_ == capacity_) next_ = 0;
+  return place;
+}
+
+void LogRing::write_guest(std::uint64_t timestamp_us, std::uint32_t id, std::uint32_t level, const char* text,
+                          std::uint32_t length) {
+  std::uint8_t* place = take_place(FUSE_LOG_ORIGIN_GUEST);
+  if (place == nullptr) return;
+  std::memcpy(place, &timestamp_us, sizeof timestamp_us);
+  std::memcpy(place + offsetof(fuse_log_entry_t, module_id), &id, sizeof id);
+  std::memcpy(place + offsetof(fuse_log_entry_t, level), &level, sizeof level);
+  std::uint8_t* message = place + offsetof(fuse_log_entry_t, message);
+  std::memset(message, 0, FUSE_LOG_MSG_MAX);
+  std::memcpy(message, text, length);
+}
+
+void LogRing::write(const fuse_log_entry_t& entry) {
+  const std::uint64_t sequence = written_;
+  if (std::uint8_t* place = take_place(FUSE_LOG_ORIGIN_RUNTIME); place != nullptr) {
+    std::memcpy(place, &entry, sizeof entry);
+  }
+  if (entry.level != FUSE_LOG_FATAL || evidence_capacity_ == 0) return;
+  fuse_log_record_t& record = evidence_[evidence_next_];
+  record.sequence = sequence;
+  record.entry = entry;
+  record.origin = FUSE_LOG_ORIGIN_RUNTIME;
+  record.reserved = 0;
+  if (++evidence_next_ == evidence_capacity_) evidence_next_ = 0;
+  ++evidence_written_;
 }
 
 std::uint32_t LogRing::read(std::uint64_t* cursor, fuse_log_record_t* out, std::uint32_t max) const {

@@ -19,8 +19,11 @@ class LogRing {
             std::uint32_t evidence_capacity);
 
   std::uint32_t capacity() const { return capacity_; }
-  // FATAL entries of the runtime go to the evidence as well.
-  void write(const fuse_log_entry_t& entry, fuse_log_origin_t origin);
+  // An entry of the runtime's own. FATAL ones go to the evidence as well.
+  void write(const fuse_log_entry_t& entry);
+  // An entry of a guest, composed where it stays; `length` is below FUSE_LOG_MSG_MAX, without a NUL among them.
+  void write_guest(std::uint64_t timestamp_us, std::uint32_t id, std::uint32_t level, const char* text,
+                   std::uint32_t length);
   void count_dropped() { ++guest_dropped_; }
 
   // Records from *cursor on, oldest first; *cursor moves behind the last one.
@@ -29,6 +32,9 @@ class LogRing {
   fuse_log_stats_t stats() const;
 
  private:
+  // Where the next entry goes, its origin noted; null without a ring.
+  std::uint8_t* take_place(fuse_log_origin_t origin);
+
   std::uint8_t* memory_ = nullptr;
   std::uint8_t* origins_ = nullptr;  // bit N: entry N was a guest's
   fuse_log_record_t* evidence_ = nullptr;
