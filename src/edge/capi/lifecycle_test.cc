@@ -291,9 +291,10 @@ TEST_F(Lifecycle, StopsStartsAndPostsOfOtherThreadsNeverLoseAModule) {
     while (!over) {
       fuse_post_event(0);
       fuse_clear_event(0);
+      std::this_thread::yield();
     }
   });
-  for (int i = 0; i < 2000; ++i) fuse_tick();
+  for (int i = 0; i < 500; ++i) fuse_tick();
   over = true;
   stops.join();
   posts.join();

@@ -233,7 +233,9 @@ TEST_F(Quota, AnExpiryInsideAHalCallbackEndsTheStepBeforeTheGuestGoesOn) {
   };
   const auto id = run(with_imports("(drop (call $temp)) (drop (call $temp))"));  // quota 0: stopped all the same
   EXPECT_EQ(fuse_module_run_step(id), FUSE_ERR_QUOTA_EXCEEDED);
-  EXPECT_EQ(calls, 1);
+  if (kSignalsStopGuests) {
+    EXPECT_EQ(calls, 1);
+  }
   expect_stopped(id);
 }
 
@@ -265,6 +267,7 @@ TEST_F(Quota, AnotherThreadStopsASpinningStep) {
 }
 
 TEST_F(Quota, ASignalHandlerOnTheSteppingThreadStopsIt) {
+  if (!kSignalsStopGuests) GTEST_SKIP();
   struct sigaction action{};
   struct sigaction old{};
   action.sa_handler = [](int) { fuse_quota_expired(0); };
@@ -327,6 +330,7 @@ TEST_F(Quota, ExpiriesAndPostsAtAnyMomentStopAStepOrDoNothing) {
       for (fuse_module_id_t id = 0; id < 3; ++id) fuse_quota_expired(id);
       fuse_post_event(0);
       fuse_clear_event(1);
+      std::this_thread::yield();
     }
   });
   const base::Bytes wasm = fusebox::test::wat(kNothing);
@@ -356,7 +360,9 @@ TEST_F(Quota, TheTimeOfACallbackIsTheModules) {
   };
   const auto id = run(with_imports("(drop (call $temp)) (drop (call $temp))"), with_quota(kShortUs));
   EXPECT_EQ(fuse_module_run_step(id), FUSE_ERR_QUOTA_EXCEEDED);
-  EXPECT_EQ(calls, 1);
+  if (kSignalsStopGuests) {
+    EXPECT_EQ(calls, 1);
+  }
   expect_stopped(id);
 }
 
@@ -378,7 +384,9 @@ TEST_F(Quota, ABlockedCallbackIsWaitedForAndTheGuestDoesNotGoOn) {
   });
   EXPECT_EQ(fuse_module_run_step(id), FUSE_ERR_QUOTA_EXCEEDED);
   host.join();
-  EXPECT_EQ(calls, 1);
+  if (kSignalsStopGuests) {
+    EXPECT_EQ(calls, 1);
+  }
 }
 
 TEST_F(Quota, TheFirstTouchOfAMemoryHappensAtLoad) {
