@@ -21,6 +21,8 @@ if(FUSEBOX_MOLD)
 endif()
 
 add_compile_options(-Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror=return-type -Werror=unused-result)
+# Nobody replaces our functions at load time: the compiler may inline them in position-independent code as well.
+add_compile_options(-fno-semantic-interposition)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   # Both are false alarms of gcc 12 on std::string operator+ and on moved std::variant.
   add_compile_options(-Wno-restrict -Wno-maybe-uninitialized)
