@@ -19,6 +19,7 @@
 #include "edge/sim/runner.h"
 #include "edge/sim/views.h"
 #include "edge/wasm/engine_backend.h"
+#include "engine/code_file.h"
 
 namespace fusebox::cli {
 namespace {
@@ -137,7 +138,7 @@ base::Result<Ended> run(const EdgeRunOptions& options, const Streams& streams) {
   const InterruptGuard guard([&stopper] { stopper.stop(); });
   FB_TRY(const config::AppConfig app, read_config(options, streams));
   edge::EngineBackendOptions engine;
-  engine.secret_path = secret_path();
+  engine.secret_path = engine::installation_secret_path();
   FB_TRY(const auto backend, edge::EngineBackend::create(std::move(engine)));
   const base::RealClock clock;
   sim::DeploymentOptions how{.config_folder = fs::path(options.config).parent_path(),

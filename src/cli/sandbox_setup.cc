@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "engine/code_bundle.h"
+#include "engine/code_file.h"
 
 namespace fusebox::cli {
 
@@ -17,9 +18,6 @@ void add_setup_options(CLI::App& verb, SetupOptions& options) {
   verb.add_flag("--dense", options.dense, "the layout for very many sandboxes: checked accesses, small reservations");
 }
 
-fs::path secret_path() {
-  return base::user_data_dir() / "compiled-code.key";
-}
 fs::path store_path() {
   return base::user_data_dir() / "modules";
 }
@@ -34,7 +32,7 @@ SandboxSetup::SandboxSetup(const SetupOptions& options) : options_(options) {
   engine::CodeCacheOptions cache;
   if (!options.no_cache)
     cache.dir = options.cache_dir.empty() ? base::user_cache_dir() / "code" : fs::path(options.cache_dir);
-  cache.secret_path = secret_path();
+  cache.secret_path = engine::installation_secret_path();
   cache_ = std::make_shared<engine::CodeCache>(std::move(cache));
 }
 

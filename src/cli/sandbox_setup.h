@@ -25,7 +25,6 @@ struct SetupOptions {
 };
 void add_setup_options(CLI::App& verb, SetupOptions& options);
 
-std::filesystem::path secret_path();  // the secret compiled code is sealed with
 std::filesystem::path store_path();   // the module store
 
 // For verbs that look at modules and run none: no pool is reserved.

@@ -43,7 +43,7 @@ base::Result<base::Bytes> bundle_of(const Artifact& artifact, const CompileOptio
     FB_TRY(policy, policy::load(options.policy_file));
   }
   base::SystemRandom random;
-  FB_TRY(const engine::CodeSecret secret, engine::CodeSecret::open(secret_path(), random));
+  FB_TRY(const engine::CodeSecret secret, engine::CodeSecret::open(engine::installation_secret_path(), random));
   std::vector<base::Bytes> codes;
   for (const engine::Stopping stopping : {engine::Stopping::time, engine::Stopping::ticks}) {
     const auto profile = options.dense ? engine::Profile::dense : engine::Profile::fast;

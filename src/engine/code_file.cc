@@ -96,6 +96,10 @@ base::Result<CodeSecret> CodeSecret::open(const std::filesystem::path& path, bas
   return read_secret(fd->get(), path);
 }
 
+std::filesystem::path installation_secret_path() {
+  return base::user_data_dir() / "compiled-code.key";
+}
+
 base::Sha256 code_key(std::string_view identity, const base::Sha256& module_hash) {
   base::Sha256Stream stream;
   stream.update(base::as_bytes(kKeyPrefix));

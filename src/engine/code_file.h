@@ -38,6 +38,9 @@ class CodeSecret {
   std::array<std::byte, 32> bytes_;
 };
 
+// Where the secret of this installation lies: in the user's data folder.
+std::filesystem::path installation_secret_path();
+
 // The key of contract 12.2. `identity` is Engine::code_identity().
 base::Sha256 code_key(std::string_view identity, const base::Sha256& module_hash);
 

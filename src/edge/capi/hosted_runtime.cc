@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/code_file.h"
+
 namespace fusebox::edge::capi {
 namespace {
 
@@ -48,11 +50,12 @@ fuse_stat_t create(const Memory& memory, const void* hal, std::size_t hal_size, 
     return FUSE_ERR_INVALID_ARG;
   }
   auto made = std::make_unique<fuse_runtime>();
-  EngineBackendOptions engine;
+  EngineBackendOptions settings;
   const std::uint32_t modules = setup.options.max_modules != 0 ? setup.options.max_modules : kModulesDefault;
-  engine.pool_instances = std::min(modules, kPooledModulesMax);
-  if (setup.options.stack_floor_bytes != 0) engine.stack_bytes = setup.options.stack_floor_bytes;
-  base::Result<std::unique_ptr<EngineBackend>> backend = EngineBackend::create(engine);
+  settings.secret_path = engine::installation_secret_path();  // for artifacts of `fusebox compile`
+  settings.pool_instances = std::min(modules, kPooledModulesMax);
+  if (setup.options.stack_floor_bytes != 0) settings.stack_bytes = setup.options.stack_floor_bytes;
+  base::Result<std::unique_ptr<EngineBackend>> backend = EngineBackend::create(settings);
   if (!backend) {
     note_error(backend.error().message.c_str());
     return FUSE_ERR_MODULE_LOAD_FAILED;
