@@ -36,15 +36,15 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   void close();
 
   // ---- lifecycle.cc: each under the lock, after the checks every function shares
-  fuse_stat_t load(const std::uint8_t* bytes, std::uint32_t size, const fuse_policy_t& policy, const LoadExtras& extras,
-                   fuse_module_id_t* out_id);
+  fuse_stat_t load_module(const std::uint8_t* bytes, std::uint32_t size, const fuse_policy_t& policy,
+                          const LoadExtras& extras, fuse_module_id_t* out_id);
   fuse_stat_t start(Slot& slot);
   fuse_stat_t pause(Slot& slot);
   fuse_stat_t reset(Slot& slot);
   fuse_stat_t unload(Slot& slot);
-  void stop();
-  void restart();
-  fuse_stat_t resume_stopped();
+  void stop_all();
+  void run_again();
+  fuse_stat_t resume_all();
 
   // ---- step.cc
   // A step after its state checks. `events` were claimed for it; then the interval does not count.
@@ -53,7 +53,7 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   CallResult call_lifecycle(Slot& slot, Export which);
 
   // ---- tick.cc
-  std::uint32_t tick(fuse_module_id_t* ids, std::uint32_t cap, std::uint32_t* n);
+  std::uint32_t run_tick(fuse_module_id_t* ids, std::uint32_t cap, std::uint32_t* n);
   std::uint64_t next_due();
   void schedule(Slot& slot);    // on becoming RUNNING
   void unschedule(Slot& slot);  // on leaving it

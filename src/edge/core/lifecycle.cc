@@ -49,8 +49,8 @@ void clear_slot(Slot& slot) {
 
 }  // namespace
 
-fuse_stat_t Core::load(const std::uint8_t* bytes, std::uint32_t size, const fuse_policy_t& asked,
-                       const LoadExtras& extras, fuse_module_id_t* out_id) {
+fuse_stat_t Core::load_module(const std::uint8_t* bytes, std::uint32_t size, const fuse_policy_t& asked,
+                              const LoadExtras& extras, fuse_module_id_t* out_id) {
   const fuse_policy_ext_t* ext = extras.ext;
   std::uint32_t id = 0;
   while (id < slot_count_ && slots_[id].in_use) ++id;
@@ -255,7 +255,7 @@ fuse_stat_t Core::unload(Slot& slot) {
   return FUSE_SUCCESS;
 }
 
-void Core::stop() {
+void Core::stop_all() {
   running_ = false;
   for (std::uint32_t id = 0; id < slot_count_; ++id) {
     Slot& slot = slots_[id];
@@ -267,12 +267,12 @@ void Core::stop() {
   write_log(kNobody, FUSE_LOG_INFO, Text("FUSE runtime stopped"));
 }
 
-void Core::restart() {
+void Core::run_again() {
   running_ = true;
   write_log(kNobody, FUSE_LOG_INFO, Text("FUSE runtime restarted"));
 }
 
-fuse_stat_t Core::resume_stopped() {
+fuse_stat_t Core::resume_all() {
   if (!running_) {
     port_->note_error("fuse_resume_stopped: the runtime is stopped; call fuse_restart first");
     return FUSE_ERR_INVALID_ARG;

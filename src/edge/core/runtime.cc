@@ -94,7 +94,7 @@ fuse_stat_t Runtime::stop() {
   Core& core = core_of(*this);
   const Entry entry(core, "fuse_stop");
   if (entry.refused()) return FUSE_ERR_INVALID_ARG;
-  core.stop();
+  core.stop_all();
   return FUSE_SUCCESS;
 }
 
@@ -102,14 +102,14 @@ fuse_stat_t Runtime::restart() {
   Core& core = core_of(*this);
   const Entry entry(core, "fuse_restart");
   if (entry.refused()) return FUSE_ERR_INVALID_ARG;
-  core.restart();
+  core.run_again();
   return FUSE_SUCCESS;
 }
 
 fuse_stat_t Runtime::resume_stopped() {
   Core& core = core_of(*this);
   const Entry entry(core, "fuse_resume_stopped");
-  return entry.refused() ? FUSE_ERR_INVALID_ARG : core.resume_stopped();
+  return entry.refused() ? FUSE_ERR_INVALID_ARG : core.resume_all();
 }
 
 fuse_stat_t Runtime::load(const std::uint8_t* bytes, std::uint32_t size, const fuse_policy_t& policy,
@@ -118,7 +118,7 @@ fuse_stat_t Runtime::load(const std::uint8_t* bytes, std::uint32_t size, const f
   if (bytes == nullptr || size == 0 || out_id == nullptr) return FUSE_ERR_INVALID_ARG;
   const Entry entry(core, "fuse_module_load");
   if (entry.refused()) return FUSE_ERR_INVALID_ARG;
-  return core.closed_ ? FUSE_ERR_NOT_INITIALIZED : core.load(bytes, size, policy, extras, out_id);
+  return core.closed_ ? FUSE_ERR_NOT_INITIALIZED : core.load_module(bytes, size, policy, extras, out_id);
 }
 
 fuse_stat_t Runtime::start(fuse_module_id_t id) {
@@ -162,7 +162,7 @@ std::uint32_t Runtime::tick(fuse_module_id_t* ids, std::uint32_t cap, std::uint3
   Core& core = core_of(*this);
   if (n != nullptr) *n = 0;
   const Entry entry(core, "fuse_tick");
-  return entry.refused() || !core.running_ ? 0 : core.tick(ids, cap, n);
+  return entry.refused() || !core.running_ ? 0 : core.run_tick(ids, cap, n);
 }
 
 fuse_stat_t Runtime::next_due(std::uint64_t* out_us) {

@@ -153,7 +153,7 @@ void Core::run_level(Pass& pass) {
   }
 }
 
-std::uint32_t Core::tick(fuse_module_id_t* ids, std::uint32_t cap, std::uint32_t* n) {
+std::uint32_t Core::run_tick(fuse_module_id_t* ids, std::uint32_t cap, std::uint32_t* n) {
   Pass pass{};
   pass.ids = ids;
   pass.cap = cap;
