@@ -160,7 +160,7 @@ class Checker {
   }
 
  private:
-  void add(const Node& value, std::string message) {
+  void add(const Node& value, const std::string& message) {
     const std::string where = value.pointer().empty() ? "the arguments" : value.pointer();
     problems_.add({file_, value.location(), value.pointer(), where + ": " + message});
   }

@@ -62,7 +62,7 @@ struct AuditVerifyOptions {
 // Lines in, report out.
 class AuditVerifier {
  public:
-  explicit AuditVerifier(AuditVerifyOptions options) : options_(std::move(options)) {}
+  explicit AuditVerifier(const AuditVerifyOptions& options) : options_(options) {}
   void begin_file(std::string file);
   // False: a problem was found, further lines change nothing but the number of a bad first record.
   bool line(std::string_view text, bool ended, bool too_long);

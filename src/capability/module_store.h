@@ -28,8 +28,8 @@
 #include "capability/audit.h"
 #include "capability/manifest.h"
 #include "capability/module_store_index.h"
-#include "policy/signature.h"
 #include "policy/policy.h"
+#include "policy/signature.h"
 
 namespace fusebox::capability {
 

@@ -25,7 +25,7 @@ struct SetupOptions {
 };
 void add_setup_options(CLI::App& verb, SetupOptions& options);
 
-std::filesystem::path store_path();   // the module store
+std::filesystem::path store_path();  // the module store
 
 // For verbs that look at modules and run none: no pool is reserved.
 base::Result<std::shared_ptr<engine::Engine>> engine_without_pool();

@@ -45,7 +45,7 @@ struct Instance::Impl {
   InstanceLimits limits;
   bool has_memory = false;
   wasmtime_memory_t memory{};
-  std::byte* memory_base = nullptr;  // where it stays; null when it may move
+  std::byte* memory_base = nullptr;        // where it stays; null when it may move
   std::uint8_t place = PoolPlaces::kNone;  // in the pool
   StorePtr store;
   wasmtime_instance_t instance{};

@@ -11,8 +11,7 @@ base::Ed25519Key key_of(char fill) {
 
 const ModuleHashes kHashes{base::sha256(base::as_bytes("module")), {}};
 
-Integrity trusting(const base::Ed25519Key& key,
-                           IntegrityRequire require = IntegrityRequire::signature) {
+Integrity trusting(const base::Ed25519Key& key, IntegrityRequire require = IntegrityRequire::signature) {
   Integrity rules;
   rules.require = require;
   rules.trusted_keys.push_back({key.public_key().id(), key.public_key().bytes, std::nullopt});

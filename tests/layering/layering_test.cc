@@ -28,9 +28,15 @@ const Edges kHouse = {
 
 // public header -> the folder that owns it.
 const std::map<std::string, std::string> kPublicHeaders = {
-    {"fusebox/result.h", "base"},        {"fusebox/policy.h", "policy"},        {"fusebox/outcome.h", "engine"},
-    {"fusebox/sandbox.h", "capability"}, {"fusebox/sandbox_c.h", "capability"}, {"fusebox/hash.h", "base"},
-    {"fuse_types.h", "edge"},            {"fuse.h", "edge"},                    {"fusebox/edge.h", "edge"},
+    {"fusebox/result.h", "base"},
+    {"fusebox/policy.h", "policy"},
+    {"fusebox/outcome.h", "engine"},
+    {"fusebox/sandbox.h", "capability"},
+    {"fusebox/sandbox_c.h", "capability"},
+    {"fusebox/hash.h", "base"},
+    {"fuse_types.h", "edge"},
+    {"fuse.h", "edge"},
+    {"fusebox/edge.h", "edge"},
 };
 
 // A library's headers -> the only folder that may include them, and whether its headers may.
