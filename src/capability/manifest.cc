@@ -70,7 +70,7 @@ void read_arguments(base::json::ObjectReader& reader, Manifest& manifest) {
 void read_manifest(base::json::ObjectReader& reader, Manifest& manifest) {
   manifest.id = required_text(reader, "id", 1024);
   check_text(reader, "id", check_id);
-  const std::string version = required_text(reader, "version", 1024);
+  required_text(reader, "version", 1024);  // that it is there; what it says is read next
   check_text(reader, "version", [&](const std::string& text) {
     auto parsed = ModuleVersion::parse(text);
     if (parsed) manifest.version = std::move(*parsed);
