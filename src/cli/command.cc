@@ -45,6 +45,7 @@ std::string unknown_verb(const CLI::App& app, std::span<const char* const> argum
       continue;
     }
     std::vector<std::string_view> names;
+    names.reserve(below.size());
     for (const CLI::App* candidate : below) names.push_back(candidate->get_name());
     const std::string near = base::json::nearest(word, names);
     return "unknown verb '" + std::string(word) + "'" + (near.empty() ? "" : "; did you mean '" + near + "'?");
