@@ -3,7 +3,7 @@
 // Everything lies in the pool; nothing here allocates after create(), throws, or knows the operating system.
 // Threads  as fusebox/edge.h says. Members without an atomic are touched under the port's lock alone.
 // Contract edge.md sections 8-13; the files: create.cc, lifecycle.cc, step.cc, tick.cc, restart.cc, events.cc, imports.cc,
-//          query.cc, log.cc
+//          runtime.cc, log.cc
 #pragma once
 
 #include <atomic>
@@ -123,9 +123,8 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   std::uint32_t restarts_waiting_ = 0;
   std::uint32_t prioritised_ = 0;    // modules with a priority other than 0
   std::uint64_t last_clock_us_ = 0;  // the newest read; a lower one says that the clock went back
-  std::uint64_t account_ns_ = 0;     // the account's clock when the last call ended, within one tick
-  bool account_fresh_ = false;
-  std::uint64_t taken_us_ = 0;  // a timestamp read for the queue that the next attempt uses
+  std::uint64_t account_ns_ = 0;     // the account's clock when this tick's last step ended; 0 = not known
+  std::uint64_t taken_us_ = 0;       // a timestamp read for the queue that the next attempt uses
   bool taken_ = false;
 
   Slot* current_ = nullptr;  // whose call is in flight

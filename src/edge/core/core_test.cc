@@ -610,6 +610,24 @@ TEST_F(CoreTest, MissedPeriodsAndDeadlinesAreCounted) {
   EXPECT_EQ(info(id).missed_periods, 2u);
 }
 
+TEST_F(CoreTest, TimeBetweenStepsIsNotAStepsTime) {
+  fuse_policy_t policy = any();
+  policy.cpu_quota_us = 500;
+  NativeModule module;
+  module.step = [this](NativeGuest&) { port.ns += 7'000; };
+  const auto id = run(module, policy);
+  port.ns = 1'000'000;
+  runtime->run_step(id);
+  port.ns += 5'000'000;
+  runtime->run_step(id);
+  EXPECT_EQ(info(id).step_last_us, 7u);
+  port.ns += 5'000'000;
+  runtime->tick();
+  port.ns += 5'000'000;
+  runtime->tick();
+  EXPECT_EQ(info(id).step_max_us, 7u);
+}
+
 TEST_F(CoreTest, NextDueIsTheEarliestOfAllReasonsToTick) {
   EXPECT_EQ(next_due(), UINT64_MAX);
   const auto timed = run(tracer(0), every(1000));

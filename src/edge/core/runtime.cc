@@ -155,6 +155,7 @@ fuse_stat_t Runtime::run_step(fuse_module_id_t id) {
     core.port_->note_error("fuse_module_run_step: the module is not RUNNING");
     return FUSE_ERR_INVALID_ARG;
   }
+  core.account_ns_ = 0;  // what the host did since the last step is not this one's
   return core.step(*slot, 0);
 }
 

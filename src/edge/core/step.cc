@@ -90,7 +90,7 @@ fuse_stat_t Core::step(Slot& slot, std::uint32_t events) {
   // Two readings of the clock are a third of a null step. What nothing bounds is timed now and then.
   const bool timed = limits.cpu_us != 0 || slot.deadline_us != 0 || inputs_ != nullptr ||
                      static_cast<std::uint32_t>(slot.steps_ok) % kTimedEvery == 0;
-  const std::uint64_t begin_ns = !timed ? 0 : account_fresh_ ? account_ns_ : port_->now_ns();
+  const std::uint64_t begin_ns = !timed ? 0 : account_ns_ != 0 ? account_ns_ : port_->now_ns();
   slot.window.store(Window::open, std::memory_order_release);
   const bool arm = quota_us != 0 && hal_.quota_arm != nullptr;
   const bool armed = !arm || guarded([&] { hal_.quota_arm(id, quota_us); });
@@ -101,8 +101,11 @@ fuse_stat_t Core::step(Slot& slot, std::uint32_t events) {
     result.trap = kTrapHostException;
   }
 
-  if (timed) account_time(slot, begin_ns);
-  account_fresh_ = timed;
+  if (timed) {
+    account_time(slot, begin_ns);
+  } else {
+    account_ns_ = 0;
+  }
   slot.ticks_last = result.ticks;
   slot.ticks_total += result.ticks;
   if (result.end != CallEnd::completed) {

@@ -161,7 +161,7 @@ std::uint32_t Core::run_tick(fuse_module_id_t* ids, std::uint32_t cap, std::uint
   requeued_ = 0;
   if (restarts_waiting_ != 0) run_restarts();
   if (queue_.size() > 0) take_due(read_clock());
-  account_fresh_ = false;
+  account_ns_ = 0;
   if (prioritised_ == 0) {
     run_level(pass);
   } else {
@@ -171,7 +171,6 @@ std::uint32_t Core::run_tick(fuse_module_id_t* ids, std::uint32_t cap, std::uint
       run_level(pass);
     }
   }
-  account_fresh_ = false;
   taken_ = false;
   if (n != nullptr) *n = pass.count;
   return pass.mask;
