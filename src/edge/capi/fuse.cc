@@ -1,7 +1,6 @@
 // The default runtime behind fuse_*(), and the functions that need none.
 #include "fuse.h"
 
-#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <mutex>
@@ -34,13 +33,6 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 };
 
-void copy_text(const char* text, char* out, size_t cap) {
-  if (out == nullptr || cap == 0) return;
-  const size_t size = std::min(std::strlen(text), cap - 1);
-  std::memcpy(out, text, size);
-  out[size] = '\0';
-}
-
 }  // namespace
 
 extern "C" {
@@ -55,14 +47,14 @@ fuse_stat_t fuse_init_ex(void* module_memory, size_t module_memory_size, void* l
                          const fuse_hal_t* hal, size_t hal_size, uint32_t hal_mask, const fuse_options_t* options) {
   if (module_memory == nullptr || module_memory_size == 0 || log_memory == nullptr || log_memory_size == 0 ||
       hal == nullptr) {
-    fusebox::edge::capi::note_error("fuse_init: a pointer is NULL or a size is 0");
+    fusebox::edge::note_last_error("fuse_init: a pointer is NULL or a size is 0");
     return FUSE_ERR_INVALID_ARG;
   }
   // From a HAL callback of the runtime that is there already.
   if (fuse_runtime_t* rt = current(); rt != nullptr && rt->port.inside()) return rt->runtime->refuse("fuse_init");
   const std::lock_guard lock(life_mutex());
   if (current() != nullptr) {
-    fusebox::edge::capi::note_error("fuse_init: the runtime is initialised already");
+    fusebox::edge::note_last_error("fuse_init: the runtime is initialised already");
     return FUSE_ERR_ALREADY_INITIALIZED;
   }
   fuse_runtime_t* made = nullptr;
@@ -177,7 +169,7 @@ fuse_stat_t fuse_policy_from_bin(const uint8_t* buf, uint32_t len, fuse_policy_t
 
 fuse_stat_t fuse_policy_validate(const fuse_policy_t* policy, uint32_t flags, char* err, size_t err_cap) {
   if (policy == nullptr || flags != 0) {
-    copy_text("fuse_policy_validate: policy is NULL or flags is not 0", err, err_cap);
+    fusebox::edge::copy_text("fuse_policy_validate: policy is NULL or flags is not 0", err, err_cap);
     return FUSE_ERR_INVALID_ARG;
   }
   return fusebox::edge::policy_validate(*policy, err, err_cap);
@@ -185,17 +177,17 @@ fuse_stat_t fuse_policy_validate(const fuse_policy_t* policy, uint32_t flags, ch
 
 fuse_stat_t fuse_policy_from_json(const char* text, size_t len, const char* events, fuse_policy_t* out_policy,
                                   fuse_policy_ext_t* out_ext, char* err, size_t err_cap) {
-  copy_text("", err, err_cap);
+  fusebox::edge::copy_text("", err, err_cap);
   if (text == nullptr || out_policy == nullptr) {
-    copy_text("fuse_policy_from_json: text or out_policy is NULL", err, err_cap);
+    fusebox::edge::copy_text("fuse_policy_from_json: text or out_policy is NULL", err, err_cap);
     return FUSE_ERR_INVALID_ARG;
   }
   fuse_policy_ext_t extension;
   const std::string problem =
       fusebox::edge::capi::policy_from_json({text, len}, events == nullptr ? "" : events, *out_policy, extension);
   if (!problem.empty()) {
-    copy_text(problem.c_str(), err, err_cap);
-    fusebox::edge::capi::note_error(problem.c_str());
+    fusebox::edge::copy_text(problem.c_str(), err, err_cap);
+    fusebox::edge::note_last_error(problem.c_str());
     return FUSE_ERR_INVALID_ARG;
   }
   if (out_ext != nullptr) *out_ext = extension;
@@ -209,7 +201,7 @@ const char* fuse_version(void) {
 fuse_stat_t fuse_last_error(char* buf, size_t cap) {
   if (buf == nullptr || cap == 0) return FUSE_ERR_INVALID_ARG;
   const char* text = fusebox::edge::last_error_text();
-  copy_text(text, buf, cap);
+  fusebox::edge::copy_text(text, buf, cap);
   return std::strlen(text) < cap ? FUSE_SUCCESS : FUSE_ERR_BUFFER_TOO_SMALL;
 }
 

@@ -6,18 +6,18 @@
 #include "edge/capi/signature_check.h"
 
 using fusebox::edge::LoadExtras;
+using fusebox::edge::note_last_error;
 using fusebox::edge::Runtime;
-using fusebox::edge::capi::note_error;
 
 namespace {
 
 fuse_stat_t no_runtime() {
-  note_error("the runtime is not initialised");
+  note_last_error("the runtime is not initialised");
   return FUSE_ERR_NOT_INITIALIZED;
 }
 
 fuse_stat_t null_argument() {
-  note_error("a pointer is NULL or a size is 0");
+  note_last_error("a pointer is NULL or a size is 0");
   return FUSE_ERR_INVALID_ARG;
 }
 
@@ -92,7 +92,7 @@ fuse_stat_t fuse_rt_module_load_ext(fuse_runtime_t* rt, const uint8_t* module_bu
   if (rt == nullptr) return no_runtime();
   fuse_policy_ext_t extension;
   if (!read_extension(ext, extension)) {
-    note_error("fuse_policy_ext_t: size, flags or restart is out of range");
+    note_last_error("fuse_policy_ext_t: size, flags or restart is out of range");
     return FUSE_ERR_INVALID_ARG;
   }
   LoadExtras extras{.ext = ext == nullptr ? nullptr : &extension};
@@ -102,7 +102,8 @@ fuse_stat_t fuse_rt_module_load_ext(fuse_runtime_t* rt, const uint8_t* module_bu
     if (!problem.empty()) extras.refusal = problem.c_str();
   }
   const fuse_stat_t status = rt->runtime->load(module_buf, module_size, *policy, extras, out_id);
-  if (status == FUSE_ERR_POLICY_VIOLATION && !problem.empty()) note_error(problem.c_str());  // the log's line is cut
+  if (status == FUSE_ERR_POLICY_VIOLATION && !problem.empty())
+    note_last_error(problem.c_str());  // the log's line is cut
   return status;
 }
 

@@ -22,10 +22,6 @@ bool read_options(const fuse_options_t* from, fuse_options_t& out) {
 
 }  // namespace
 
-void note_error(const char* text) {
-  HostPort().note_error(text);
-}
-
 fuse_stat_t create(const Memory& memory, const void* hal, std::size_t hal_size, std::uint32_t hal_mask,
                    const fuse_options_t* options, std::unique_ptr<fuse_runtime>& out) {
   Setup setup;
@@ -36,17 +32,17 @@ fuse_stat_t create(const Memory& memory, const void* hal, std::size_t hal_size, 
   setup.hal_mask = hal_mask;
   if (memory.module_memory == nullptr || memory.module_memory_size == 0 || memory.log_memory == nullptr ||
       memory.log_memory_size == 0 || hal == nullptr) {
-    note_error("fuse_init: a pointer is NULL or a size is 0");
+    note_last_error("fuse_init: a pointer is NULL or a size is 0");
     return FUSE_ERR_INVALID_ARG;
   }
   if (!hal_from_c(hal, hal_size, hal_mask, setup.hal)) {
-    note_error(
+    note_last_error(
         "fuse_init: the size of fuse_hal_t does not fit its group mask; compile the host and its HAL with the same "
         "FUSE_HAL_ENABLE_* flags");
     return FUSE_ERR_INVALID_ARG;
   }
   if (!read_options(options, setup.options)) {
-    note_error("fuse_init: options.size must be sizeof(fuse_options_t)");
+    note_last_error("fuse_init: options.size must be sizeof(fuse_options_t)");
     return FUSE_ERR_INVALID_ARG;
   }
   auto made = std::make_unique<fuse_runtime>();
@@ -57,7 +53,7 @@ fuse_stat_t create(const Memory& memory, const void* hal, std::size_t hal_size, 
   if (setup.options.stack_floor_bytes != 0) settings.stack_bytes = setup.options.stack_floor_bytes;
   base::Result<std::unique_ptr<EngineBackend>> backend = EngineBackend::create(settings);
   if (!backend) {
-    note_error(backend.error().message.c_str());
+    note_last_error(backend.error().message.c_str());
     return FUSE_ERR_MODULE_LOAD_FAILED;
   }
   made->backend = std::move(*backend);

@@ -40,7 +40,4 @@ fuse_stat_t create(const Memory& memory, const void* hal, std::size_t hal_size, 
 // Unloads every module. The runtime's memory is the caller's again.
 void close(fuse_runtime& rt);
 
-// A text for fuse_last_error of this thread.
-void note_error(const char* text);
-
 }  // namespace fusebox::edge::capi

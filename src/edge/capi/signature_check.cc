@@ -15,12 +15,12 @@ fuse_stat_t trust_key(fuse_runtime& rt, const char* key_id, const std::uint8_t* 
   key.id = key_id;
   std::ranges::copy(std::as_bytes(std::span(public_key, key.public_key.size())), key.public_key.begin());
   if (const std::string id = base::Ed25519PublicKey{key.public_key}.id(); key.id != id) {
-    note_error(("fuse_trust_key: the id of this key is " + id).c_str());
+    note_last_error(("fuse_trust_key: the id of this key is " + id).c_str());
     return FUSE_ERR_INVALID_ARG;
   }
   const std::lock_guard lock(rt.keys_mutex);
   if (rt.integrity.trusted_keys.size() == kTrustedKeysMax) {
-    note_error("fuse_trust_key: a runtime trusts 8 keys at most");
+    note_last_error("fuse_trust_key: a runtime trusts 8 keys at most");
     return FUSE_ERR_INVALID_ARG;
   }
   rt.integrity.require = policy::IntegrityRequire::signature;

@@ -12,13 +12,6 @@ std::uint32_t word_at(const std::uint8_t* bytes) {
   return bytes[0] | std::uint32_t{bytes[1]} << 8 | std::uint32_t{bytes[2]} << 16 | std::uint32_t{bytes[3]} << 24;
 }
 
-void copy_out(const Text& text, char* out, std::size_t size) {
-  if (out == nullptr || size == 0) return;
-  std::size_t i = 0;
-  for (; i + 1 < size && text.c_str()[i] != '\0'; ++i) out[i] = text.c_str()[i];
-  out[i] = '\0';
-}
-
 }  // namespace
 
 PolicyBits drop_unknown(fuse_policy_t& policy) {
@@ -42,20 +35,16 @@ fuse_stat_t policy_from_bin(const std::uint8_t* bytes, std::uint32_t size, fuse_
 fuse_stat_t policy_validate(const fuse_policy_t& policy, char* error, std::size_t error_size) {
   fuse_policy_t rest = policy;
   const PolicyBits unknown = drop_unknown(rest);
+  Text problem;
   if (unknown.capabilities != 0) {
-    copy_out(Text("capabilities: bits 0x").add_hex(unknown.capabilities).add(" are not known to this build"), error,
-             error_size);
+    problem.add("capabilities: bits 0x").add_hex(unknown.capabilities).add(" are not known to this build");
   } else if (unknown.activation != 0) {
-    copy_out(Text("activation_mask: bits 0x").add_hex(unknown.activation).add(" are unknown; the mask is at most 7"),
-             error, error_size);
+    problem.add("activation_mask: bits 0x").add_hex(unknown.activation).add(" are unknown; the mask is at most 7");
   } else if (unknown.any) {
-    copy_out(Text("memory_pages_max is ").add(policy.memory_pages_max).add("; the limit is 65536 (4 GiB)"), error,
-             error_size);
-  } else {
-    copy_out(Text(), error, error_size);
-    return FUSE_SUCCESS;
+    problem.add("memory_pages_max is ").add(policy.memory_pages_max).add("; the limit is 65536 (4 GiB)");
   }
-  return FUSE_ERR_INVALID_ARG;
+  copy_text(problem.c_str(), error, error_size);
+  return unknown.any ? FUSE_ERR_INVALID_ARG : FUSE_SUCCESS;
 }
 
 }  // namespace fusebox::edge

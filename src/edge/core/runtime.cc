@@ -48,12 +48,6 @@ fuse_stat_t query(const Runtime& runtime, fuse_module_id_t id, Do&& what) {
   return FUSE_SUCCESS;
 }
 
-void copy_text(const char* text, char* out, std::size_t size) {
-  std::size_t i = 0;
-  for (; text != nullptr && i + 1 < size && text[i] != '\0'; ++i) out[i] = text[i];
-  out[i] = '\0';
-}
-
 void fill(Core& core, const Slot& slot, fuse_module_info_t& out) {
   out = {};
   out.state = slot.state;

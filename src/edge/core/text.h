@@ -11,6 +11,14 @@
 
 namespace fusebox::edge {
 
+// Copies `text` with its NUL, cut at `size` bytes. Null text is ""; without room nothing is written.
+inline void copy_text(const char* text, char* out, std::size_t size) {
+  if (out == nullptr || size == 0) return;
+  std::size_t i = 0;
+  for (; text != nullptr && i + 1 < size && text[i] != '\0'; ++i) out[i] = text[i];
+  out[i] = '\0';
+}
+
 class Text {
  public:
   Text() = default;

@@ -35,7 +35,7 @@ bool HostPort::guard(void (*what)(void* context), void* context) {
   }
 }
 
-void HostPort::note_error(const char* text) {
+void note_last_error(const char* text) noexcept {
   const std::string_view valid = std::string_view(text).substr(0, base::utf8_valid_prefix(text));
   const std::string_view cut = base::utf8_prefix(valid, kErrorTextBytesMax - 1);
   std::memmove(error_text, cut.data(), cut.size());

@@ -13,6 +13,9 @@
 
 namespace fusebox::edge {
 
+// Keeps `text` as the last failure of the calling thread, for last_error_text().
+void note_last_error(const char* text) noexcept;
+
 class HostPort final : public Port {
  public:
   HostPort() noexcept : clock_(FastClock::get()) {}
@@ -27,7 +30,7 @@ class HostPort final : public Port {
   void pause() const override;
   bool sha256(const void* bytes, std::size_t size, std::uint8_t out[32]) const override;
   bool guard(void (*what)(void* context), void* context) override;
-  void note_error(const char* text) override;
+  void note_error(const char* text) override { note_last_error(text); }
 
  private:
   const FastClock clock_;
