@@ -46,21 +46,8 @@ static int read_arguments(int argc, char** argv, arguments* out) {
   return out->module != NULL;
 }
 
-static fuse_policy_t generated_policy(void) {
-  fuse_policy_t policy;
-  policy.capabilities = FUSE_POLICY_CAMERA_COMPRESS_CAPABILITIES;
-  policy.memory_pages_max = FUSE_POLICY_CAMERA_COMPRESS_MEMORY_PAGES_MAX;
-  policy.stack_size = FUSE_POLICY_CAMERA_COMPRESS_STACK_SIZE;
-  policy.heap_size = FUSE_POLICY_CAMERA_COMPRESS_HEAP_SIZE;
-  policy.cpu_quota_us = FUSE_POLICY_CAMERA_COMPRESS_CPU_QUOTA_US;
-  policy.step_interval_us = FUSE_POLICY_CAMERA_COMPRESS_STEP_INTERVAL_US;
-  policy.activation_mask = FUSE_POLICY_CAMERA_COMPRESS_ACTIVATION_MASK;
-  policy.event_subscribe = FUSE_POLICY_CAMERA_COMPRESS_EVENT_SUBSCRIBE;
-  return policy;
-}
-
 static fuse_policy_t policy_of(const arguments* given) {
-  fuse_policy_t policy = generated_policy();
+  fuse_policy_t policy = DEMO_POLICY_OF(CAMERA_COMPRESS);
   if (given->policy != NULL) {
     demo_file file = demo_read(given->policy);
     if (fuse_policy_from_bin(file.bytes, file.size, &policy) != FUSE_SUCCESS) {
@@ -77,12 +64,8 @@ static void start_runtime(void) {
   for (uint32_t i = 0; i < FRAME_BYTES; ++i) frame[i] = (uint8_t)(i / 256);
   fuse_hal_t hal;
   memset(&hal, 0, sizeof hal);
-  hal.timer.get_timestamp = fuse_platform_get_timestamp_us;
   hal.camera.last_frame = last_frame;
-  /* No quota_arm: the runtime keeps quotas in CPU time. A timer of wall time would count other programs' turns as well. */
-  fuse_platform_init();
-  fuse_stat_t status = fuse_init(module_pool, sizeof module_pool, log_pool, sizeof log_pool, &hal);
-  if (status != FUSE_SUCCESS) demo_fail("fuse_init", status);
+  demo_init(&hal, module_pool, sizeof module_pool, log_pool, sizeof log_pool);
 }
 
 typedef struct {

@@ -28,41 +28,11 @@ static uint64_t last_frame(void* buf, uint32_t max_len) {
   return length;
 }
 
-static fuse_policy_t filter_policy(void) {
-  fuse_policy_t policy;
-  policy.capabilities = FUSE_POLICY_FRAME_FILTER_CAPABILITIES;
-  policy.memory_pages_max = FUSE_POLICY_FRAME_FILTER_MEMORY_PAGES_MAX;
-  policy.stack_size = FUSE_POLICY_FRAME_FILTER_STACK_SIZE;
-  policy.heap_size = FUSE_POLICY_FRAME_FILTER_HEAP_SIZE;
-  policy.cpu_quota_us = FUSE_POLICY_FRAME_FILTER_CPU_QUOTA_US;
-  policy.step_interval_us = FUSE_POLICY_FRAME_FILTER_STEP_INTERVAL_US;
-  policy.activation_mask = FUSE_POLICY_FRAME_FILTER_ACTIVATION_MASK;
-  policy.event_subscribe = FUSE_POLICY_FRAME_FILTER_EVENT_SUBSCRIBE;
-  return policy;
-}
-
-static fuse_policy_t compress_policy(void) {
-  fuse_policy_t policy;
-  policy.capabilities = FUSE_POLICY_FRAME_COMPRESS_CAPABILITIES;
-  policy.memory_pages_max = FUSE_POLICY_FRAME_COMPRESS_MEMORY_PAGES_MAX;
-  policy.stack_size = FUSE_POLICY_FRAME_COMPRESS_STACK_SIZE;
-  policy.heap_size = FUSE_POLICY_FRAME_COMPRESS_HEAP_SIZE;
-  policy.cpu_quota_us = FUSE_POLICY_FRAME_COMPRESS_CPU_QUOTA_US;
-  policy.step_interval_us = FUSE_POLICY_FRAME_COMPRESS_STEP_INTERVAL_US;
-  policy.activation_mask = FUSE_POLICY_FRAME_COMPRESS_ACTIVATION_MASK;
-  policy.event_subscribe = FUSE_POLICY_FRAME_COMPRESS_EVENT_SUBSCRIBE;
-  return policy;
-}
-
 static void start_runtime(void) {
   fuse_hal_t hal;
   memset(&hal, 0, sizeof hal);
-  hal.timer.get_timestamp = fuse_platform_get_timestamp_us;
   hal.camera.last_frame = last_frame;
-  /* No quota_arm: the runtime keeps quotas in CPU time. A timer of wall time would count other programs' turns as well. */
-  fuse_platform_init();
-  fuse_stat_t status = fuse_init(module_pool, sizeof module_pool, log_pool, sizeof log_pool, &hal);
-  if (status != FUSE_SUCCESS) demo_fail("fuse_init", status);
+  demo_init(&hal, module_pool, sizeof module_pool, log_pool, sizeof log_pool);
 }
 
 /* Ticks until `id` made a step, at most `ticks` times. `ran` collects who stepped meanwhile. */
@@ -85,8 +55,8 @@ int main(int argc, char** argv) {
   }
   printf("=== FUSE camera-filter-compress demo ===\n");
   start_runtime();
-  fuse_policy_t filter = filter_policy();
-  fuse_policy_t compress = compress_policy();
+  fuse_policy_t filter = DEMO_POLICY_OF(FRAME_FILTER);
+  fuse_policy_t compress = DEMO_POLICY_OF(FRAME_COMPRESS);
   fuse_module_id_t filter_id = demo_load(argv[1], &filter, NULL);
   fuse_module_id_t compress_id = demo_load(argv[2], &compress, NULL);
   demo_start(filter_id);

@@ -7,6 +7,13 @@
 #include <stdlib.h>
 
 #include "fuse.h"
+#include "platform/platform.h"
+
+/* The policy of one module, from its constants in fuse_app_config.h. */
+#define DEMO_POLICY_OF(NAME)                                                                                           \
+  {FUSE_POLICY_##NAME##_CAPABILITIES,    FUSE_POLICY_##NAME##_MEMORY_PAGES_MAX, FUSE_POLICY_##NAME##_STACK_SIZE,       \
+   FUSE_POLICY_##NAME##_HEAP_SIZE,       FUSE_POLICY_##NAME##_CPU_QUOTA_US,     FUSE_POLICY_##NAME##_STEP_INTERVAL_US, \
+   FUSE_POLICY_##NAME##_ACTIVATION_MASK, FUSE_POLICY_##NAME##_EVENT_SUBSCRIBE}
 
 typedef struct {
   uint8_t* bytes;
@@ -35,6 +42,16 @@ static inline void demo_fail(const char* what, fuse_stat_t status) {
   fuse_last_error(why, sizeof why);
   fprintf(stderr, "%s: status %d: %s\n", what, (int)status, why);
   exit(1);
+}
+
+/* Starts platform and runtime on the platform's clock; the caller has set the other members of `hal`. */
+static inline void demo_init(fuse_hal_t* hal, void* module_pool, size_t module_pool_size, void* log_pool,
+                             size_t log_pool_size) {
+  hal->timer.get_timestamp = fuse_platform_get_timestamp_us;
+  /* No quota_arm: the runtime keeps quotas in CPU time. A timer of wall time would count other programs' turns as well. */
+  fuse_platform_init();
+  fuse_stat_t status = fuse_init(module_pool, module_pool_size, log_pool, log_pool_size, hal);
+  if (status != FUSE_SUCCESS) demo_fail("fuse_init", status);
 }
 
 static inline fuse_module_id_t demo_load(const char* path, const fuse_policy_t* policy, const fuse_policy_ext_t* ext) {

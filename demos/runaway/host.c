@@ -25,14 +25,9 @@ static void pin_written(uint32_t pin, uint32_t level) {
   if (pin == 1 || pin == 2) sample_add(&beats[pin], fuse_platform_get_timestamp_us());
 }
 
-#define POLICY_OF(NAME)                                                                                                \
-  {FUSE_POLICY_##NAME##_CAPABILITIES,    FUSE_POLICY_##NAME##_MEMORY_PAGES_MAX, FUSE_POLICY_##NAME##_STACK_SIZE,       \
-   FUSE_POLICY_##NAME##_HEAP_SIZE,       FUSE_POLICY_##NAME##_CPU_QUOTA_US,     FUSE_POLICY_##NAME##_STEP_INTERVAL_US, \
-   FUSE_POLICY_##NAME##_ACTIVATION_MASK, FUSE_POLICY_##NAME##_EVENT_SUBSCRIBE}
-
-static const fuse_policy_t attitude_policy = POLICY_OF(ATTITUDE);
-static const fuse_policy_t telemetry_policy = POLICY_OF(TELEMETRY);
-static const fuse_policy_t runaway_policy = POLICY_OF(RUNAWAY);
+static const fuse_policy_t attitude_policy = DEMO_POLICY_OF(ATTITUDE);
+static const fuse_policy_t telemetry_policy = DEMO_POLICY_OF(TELEMETRY);
+static const fuse_policy_t runaway_policy = DEMO_POLICY_OF(RUNAWAY);
 
 static const fuse_policy_ext_t attitude_ext = {.size = sizeof(fuse_policy_ext_t), .flags = FUSE_EXT_DRIFT_FREE};
 static const fuse_policy_ext_t telemetry_ext = {
@@ -43,12 +38,8 @@ static const fuse_policy_ext_t runaway_ext = {
 static void start_runtime(void) {
   fuse_hal_t hal;
   memset(&hal, 0, sizeof hal);
-  hal.timer.get_timestamp = fuse_platform_get_timestamp_us;
   hal.gpio.write = pin_written;
-  /* No quota_arm: the runtime keeps quotas in CPU time. A timer of wall time would count other programs' turns as well. */
-  fuse_platform_init();
-  fuse_stat_t status = fuse_init(module_pool, sizeof module_pool, log_pool, sizeof log_pool, &hal);
-  if (status != FUSE_SUCCESS) demo_fail("fuse_init", status);
+  demo_init(&hal, module_pool, sizeof module_pool, log_pool, sizeof log_pool);
 }
 
 /* Ticks whenever something is due. `stopped` collects how long each stopped step of `watched` had run. */
