@@ -3,6 +3,20 @@ find_package(Threads REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
 find_package(CURL REQUIRED)
 find_package(CLI11 REQUIRED)
+find_package(ZLIB REQUIRED)
+add_library(fusebox::zlib ALIAS ZLIB::ZLIB)
+
+# zstd and yaml-cpp have no CMake package in every distribution.
+function(fusebox_plain_library name header library)
+  find_path(FUSEBOX_${name}_INCLUDE ${header} REQUIRED)
+  find_library(FUSEBOX_${name}_LIBRARY ${library} REQUIRED)
+  add_library(fusebox_${name} INTERFACE)
+  target_include_directories(fusebox_${name} SYSTEM INTERFACE "${FUSEBOX_${name}_INCLUDE}")
+  target_link_libraries(fusebox_${name} INTERFACE "${FUSEBOX_${name}_LIBRARY}")
+  add_library(fusebox::${name} ALIAS fusebox_${name})
+endfunction()
+fusebox_plain_library(zstd zstd.h zstd)
+fusebox_plain_library(yaml yaml-cpp/yaml.h yaml-cpp)
 
 # Wasmtime: built once by scripts/build-wasmtime.sh into the user's cache folder; the script prints where.
 if(NOT FUSEBOX_WASMTIME_DIR)
