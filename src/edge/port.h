@@ -21,6 +21,11 @@ class Port {
   // cheapest clock the platform has; the epoch is arbitrary.
   virtual std::uint64_t now_ns() const = 0;
 
+  // Has every thread of the process pass a full fence before it returns; what closing a step would need is then paid by the
+  // rare call that stops one (fuse_quota_expired, so: from interrupts too). False where that cannot be had, always or never:
+  // every step pays. On one processor without threads that share memory a compiler's fence is enough for true.
+  virtual bool fence_all() { return false; }
+
   // While another thread leaves a section of a few instructions.
   virtual void pause() const = 0;
 

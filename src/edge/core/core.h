@@ -123,12 +123,13 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   std::uint32_t restarts_waiting_ = 0;
   std::uint32_t prioritised_ = 0;    // modules with a priority other than 0
   std::uint64_t last_clock_us_ = 0;  // the newest read; a lower one says that the clock went back
-  std::uint64_t account_ns_ = 0;     // the account's clock when this tick's last step ended; 0 = not known
+  std::uint64_t account_ns_ = 0;     // the account's clock when this tick's last step ended; 0 = more has happened since
   std::uint64_t taken_us_ = 0;       // a timestamp read for the queue that the next attempt uses
   bool taken_ = false;
 
   Slot* current_ = nullptr;  // whose call is in flight
   bool reading_clock_ = false;
+  bool asker_fences_ = false;  // who asks for a stop can have every thread fenced (stop_window.h)
   bool running_ = false;
   bool closed_ = false;
   std::atomic<std::uint32_t> expiring_{0};  // threads inside expire()
@@ -144,7 +145,6 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   }
   CallResult call(Slot& slot, Export which, const CallLimits& limits);
   CallResult not_called(Slot& slot);
-  bool close_window(Slot& slot);
   bool too_early(const Slot& slot, std::uint64_t now_us) const;
   void plan_phase(Slot& slot, std::uint64_t now_us) const;
   void advance_due(Slot& slot, std::uint64_t now_us) const;

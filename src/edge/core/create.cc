@@ -77,6 +77,7 @@ fuse_stat_t Core::open(const Setup& setup, const fuse_options_t& options, Pool p
   hal_mask_ = setup.hal_mask;
   options_ = options;
   pool_ = pool;
+  asker_fences_ = port_->fence_all();
 
   // Where the pool is small, modules come before evidence, and fewer of each are better than none.
   for (slot_count_ = options_.max_modules; slot_count_ > 0; slot_count_ /= 2) {

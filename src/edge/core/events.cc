@@ -41,8 +41,11 @@ void Core::expire(std::uint32_t id) {
   // Counted, so that the instance is not released between the look at the window and the interrupt (settle()).
   expiring_.fetch_add(1);
   Slot& slot = slots_[id];
-  Window seen = Window::open;
-  if (slot.window.compare_exchange_strong(seen, Window::stopping)) backend_->interrupt(*slot.body.instance);
+  const std::uint32_t call = slot.window.in_flight();
+  if (call != StopWindow::kNoCall && slot.window.ask(call)) {
+    if (asker_fences_) port_->fence_all();
+    if (slot.window.is_open(call)) backend_->interrupt(*slot.body.instance);
+  }
   expiring_.fetch_sub(1);
 }
 

@@ -157,7 +157,7 @@ void Core::release_body(Body& body) {
 }
 
 void Core::settle(Slot& slot) {
-  slot.window.store(Window::closed);
+  slot.window.settle();
   while (expiring_.load() != 0) port_->pause();
 }
 

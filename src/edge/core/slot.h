@@ -7,12 +7,10 @@
 #include <cstdint>
 
 #include "edge/backend.h"
+#include "edge/core/stop_window.h"
 #include "fuse_types.h"
 
 namespace fusebox::edge {
-
-// The window in which a stop counts. open: a call is in flight; stopping: somebody asked for its end.
-enum class Window : std::uint32_t { closed, open, stopping };
 
 // The bytes of a module, ready to run, with one instance. A slot's body is exchanged as a whole, so that a slot can hold a
 // second one beside it while an update is on probation.
@@ -76,15 +74,15 @@ struct SlotFields {
 struct Slot : SlotFields {
   std::atomic<std::uint32_t> latch{0};  // events posted and not yet taken
   std::atomic<std::uint32_t> claim{0};  // which of the events the step under way took it may give back
-  std::atomic<Window> window{Window::closed};
+  StopWindow window;                    // of the call in flight
   std::atomic<std::uint32_t> coalesced{0};
   std::atomic<std::uint32_t> last_source{FUSE_INVALID_MODULE_ID};
 
-  // As it was before its first module. Interrupts may be looking at it: the atomics stay where they are.
+  // As it was before its first module. Interrupts may be looking at it: the atomics stay where they are, and the window goes
+  // on numbering.
   void clear() {
     latch.store(0);
     claim.store(0);
-    window.store(Window::closed);
     coalesced.store(0);
     last_source.store(FUSE_INVALID_MODULE_ID);
     static_cast<SlotFields&>(*this) = SlotFields{};

@@ -14,30 +14,23 @@ std::uint32_t saturated(std::uint64_t value) {
 
 }  // namespace
 
-bool Core::close_window(Slot& slot) {
-  Window seen = Window::open;
-  if (slot.window.compare_exchange_strong(seen, Window::closed)) return false;
-  slot.window.store(Window::closed);
-  return true;
-}
-
 // The window is open. Whoever asked for a stop before the guest began has its way: the body does not execute.
 CallResult Core::call(Slot& slot, Export which, const CallLimits& limits) {
   CallResult result;
-  if (slot.window.load() == Window::stopping) {
+  if (slot.window.stop_asked()) {
     result.end = CallEnd::stopped;
   } else {
     current_ = &slot;
     result = backend_->call(*slot.body.instance, which, limits);
     current_ = nullptr;
   }
-  if (close_window(slot) && result.end == CallEnd::completed) result.end = CallEnd::stopped;
+  if (slot.window.close(asker_fences_) && result.end == CallEnd::completed) result.end = CallEnd::stopped;
   return result;
 }
 
 // quota_arm threw: the body does not execute either.
 CallResult Core::not_called(Slot& slot) {
-  close_window(slot);
+  slot.window.close(asker_fences_);
   CallResult result;
   result.end = CallEnd::trapped;
   result.trap = kTrapHostException;
@@ -50,7 +43,7 @@ CallResult Core::call_lifecycle(Slot& slot, Export which) {
   limits.cpu_us = lifecycle_budget_us(slot);
   slot.log_this_step = 0;
   if (inputs_ != nullptr) inputs_->call_begins(id_of(slot), 0, last_clock_us_);
-  slot.window.store(Window::open, std::memory_order_release);
+  slot.window.open();
   const CallResult result = call(slot, which, limits);
   slot.ticks_total += result.ticks;
   return result;
@@ -91,8 +84,8 @@ fuse_stat_t Core::step(Slot& slot, std::uint32_t events) {
   const bool timed = limits.cpu_us != 0 || slot.deadline_us != 0 || inputs_ != nullptr ||
                      static_cast<std::uint32_t>(slot.steps_ok) % kTimedEvery == 0;
   const std::uint64_t begin_ns = !timed ? 0 : account_ns_ != 0 ? account_ns_ : port_->now_ns();
-  slot.window.store(Window::open, std::memory_order_release);
   const bool arm = quota_us != 0 && hal_.quota_arm != nullptr;
+  slot.window.open();
   const bool armed = !arm || guarded([&] { hal_.quota_arm(id, quota_us); });
   CallResult result = armed ? call(slot, Export::step, limits) : not_called(slot);
   if (arm && hal_.quota_cancel != nullptr && !guarded([&] { hal_.quota_cancel(id); }) &&

@@ -114,7 +114,8 @@ bool Core::attempt(Slot& slot, Pass& pass) {
   pending_.drop(id);  // before the claim: a post after it is seen again
   const bool timed = always_.has(id) || ready_.has(id);
   std::uint32_t events = 0;
-  if (slot.runs_on_events()) {
+  const bool claims = slot.runs_on_events();
+  if (claims) {
     // All of them, before the latch is taken: an event that is cleared meanwhile is found in one of the two.
     slot.claim.store(slot.policy.event_subscribe);
     events = slot.latch.fetch_and(~slot.policy.event_subscribe) & slot.policy.event_subscribe;
@@ -122,8 +123,10 @@ bool Core::attempt(Slot& slot, Pass& pass) {
   if (events == 0 && !timed) return false;
   ready_.drop(id);
   const fuse_stat_t status = step(slot, events);
-  const std::uint32_t claimed = slot.claim.exchange(0) & events;
-  if (status != FUSE_SUCCESS && claimed != 0) slot.latch.fetch_or(claimed);
+  if (claims) {
+    const std::uint32_t claimed = slot.claim.exchange(0) & events;
+    if (status != FUSE_SUCCESS && claimed != 0) slot.latch.fetch_or(claimed);
+  }
   pass.clock_may_have_moved = true;
 
   if (slot.state == FUSE_MODULE_STATE_RUNNING && slot.runs_timed() && !always_.has(id)) {

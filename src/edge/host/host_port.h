@@ -9,6 +9,7 @@
 
 #include "edge/host/fast_clock.h"
 #include "edge/host/owner_lock.h"
+#include "edge/host/process_fence.h"
 #include "edge/port.h"
 
 namespace fusebox::edge {
@@ -27,6 +28,7 @@ class HostPort final : public Port {
   void leave() override { lock_.leave(); }
   bool inside() const override { return lock_.inside(); }
   std::uint64_t now_ns() const override { return clock_.now_ns(); }
+  bool fence_all() override { return may_fence_process() && fence_process(); }
   void pause() const override;
   bool sha256(const void* bytes, std::size_t size, std::uint8_t out[32]) const override;
   bool guard(void (*what)(void* context), void* context) override;

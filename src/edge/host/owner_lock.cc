@@ -1,34 +1,15 @@
 #include "edge/host/owner_lock.h"
 
-#include <linux/membarrier.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include "edge/host/process_fence.h"
 
 namespace fusebox::edge {
-namespace {
 
-bool membarrier(int command) noexcept {
-  return ::syscall(SYS_membarrier, command, 0, 0) == 0;
-}
-
-// The process asks for the right once.
-bool may_fence_others() noexcept {
-#if defined(__SANITIZE_THREAD__)
-  return false;  // it knows fences of the language alone
-#else
-  static const bool may = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
-  return may;
-#endif
-}
-
-}  // namespace
-
-OwnerLock::OwnerLock() noexcept : waiters_fence_(may_fence_others()) {}
+OwnerLock::OwnerLock() noexcept : waiters_fence_(may_fence_process()) {}
 
 bool OwnerLock::wait(const void* me) noexcept {
   if (inside()) return false;
   waiting_.fetch_add(1);
-  if (waiters_fence_) membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+  if (waiters_fence_) fence_process();
   bool passed_over = false;
   for (;;) {
     const std::uint32_t seen = freed_.load();

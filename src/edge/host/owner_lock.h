@@ -2,7 +2,7 @@
 //
 // A waiter that slept once closes the lock to newcomers until it has had it: whoever takes and leaves it in a tight loop
 // keeps nobody out.
-// Leaving costs a store: the fence it would need is asked of the kernel by whoever has to wait (membarrier), where it can.
+// Leaving costs a store: the fence it would need is asked of the kernel by whoever has to wait (process_fence.h), where it can.
 // Threads  any. Not for signal handlers.
 #pragma once
 
