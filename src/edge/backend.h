@@ -50,6 +50,8 @@ struct UnitLimits {
 struct CallLimits {
   std::uint64_t cpu_us = 0;  // CPU time of the stepping thread, HAL callbacks included; 0 = off
   std::uint64_t ticks = 0;   // 0 = off
+  // What Port::now_ns() said just now, so that a backend that times the call need not read a clock again; 0 = it was not read.
+  std::uint64_t now_ns = 0;
 };
 
 enum class CallEnd : std::uint8_t { completed, stopped, trapped };

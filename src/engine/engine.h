@@ -193,6 +193,9 @@ struct CallBudget {
   std::chrono::nanoseconds cpu{0};
   std::chrono::nanoseconds wall{0};
   std::int64_t ticks = 0;  // 0 = no tick limit; counted all the same where the engine counts
+  // When the call begins, by a steady clock of nanoseconds that the caller has just read for its own account; the CPU limit
+  // then needs no reading of its own. Always the same clock on one thread. 0 = none.
+  std::int64_t read_ns = 0;
 };
 
 // Ends calls from any thread, also after the instance is gone (then without effect).

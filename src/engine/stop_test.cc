@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "engine/host_time.h"
+#include "engine/stop_slot.h"
 #include "support/engine_fixture.h"
 
 namespace fusebox::engine {
@@ -63,6 +64,24 @@ TEST_P(Stop, ALoopEndsAtItsCpuLimit) {
 TEST_P(Stop, ALoopEndsAtItsWallLimit) {
   auto instance = instance_of(program_of(engine_, kSpin));
   expect_stopped(call(*instance, "spin", {}, {.cpu = 60s, .wall = 2ms}).outcome, Limit::wall_time);
+}
+
+// The reading may be of any clock, and may go back: it decides how often the engine reads its own, not how long a call lasts.
+TEST_P(Stop, ALimitLastsAsLongFromACallersReading) {
+  const auto program = program_of(engine_, kSpin);
+  auto quick = instance_of(program);
+  const std::int64_t offsets[] = {0, 1'000'000'000'000'000, -1'000'000, 7'000};
+  for (const std::int64_t offset : offsets) {
+    SCOPED_TRACE(offset);
+    const auto limits = [&] {
+      return CallBudget{.cpu = 2ms, .wall = {}, .ticks = 0, .read_ns = monotonic_ns() + offset};
+    };
+    for (int i = 0; i < 50; ++i) EXPECT_EQ(call(*quick, "quick", {}, limits()).values[0].i32, 5);
+    auto spinning = instance_of(program);
+    const Called called = call(*spinning, "spin", {}, limits());
+    expect_stopped(called.outcome, Limit::cpu_time);
+    EXPECT_GE(called.outcome.usage.cpu_us, 1'900u);
+  }
 }
 
 TEST_P(Stop, RecursionWithoutALoopEnds) {

@@ -15,10 +15,6 @@
 namespace fusebox::engine {
 namespace {
 
-// Reading the thread's CPU clock is a system call of 0.4 us; the monotonic clock is not. CPU time cannot pass faster
-// than monotonic time, so a pair of readings gives an upper bound for the start of every call that follows closely.
-constexpr std::int64_t kCalibrationAgeMaxNs = 20'000;
-
 void compiler_fence() noexcept {
   std::atomic_signal_fence(std::memory_order_seq_cst);
 }
@@ -122,6 +118,14 @@ std::int64_t StopThread::cpu_at(std::int64_t start_ns) noexcept {
     return calibrated_cpu_ns_;
   }
   return calibrated_cpu_ns_ + (start_ns - calibrated_ns_);
+}
+
+StopThread::Start StopThread::calibrate(std::int64_t read_ns) noexcept {
+  const std::int64_t start_ns = monotonic_ns();
+  if (read_ns == 0) return {start_ns, cpu_at(start_ns)};
+  pair_read_ns_ = read_ns;
+  pair_ = {start_ns, thread_cpu_ns()};
+  return pair_;
 }
 
 void StopThread::look() noexcept {

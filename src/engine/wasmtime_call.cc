@@ -21,6 +21,12 @@ Outcome failed(base::Errc code, std::string message) {
   return {Failed{{code, std::move(message), {}, nullptr}}, {}};
 }
 
+void set_cpu_deadline(CallSlot& slot, std::chrono::nanoseconds budget, StopThread::Start start) noexcept {
+  slot.cpu_budget_ns = budget.count();
+  slot.cpu_deadline_ns = after(start.monotonic_ns, budget);
+  slot.cpu_start_ns = start.cpu_ns;
+}
+
 struct Call {
   const wasmtime_func_t* function;
   wasmtime_val_raw_t* values;
@@ -93,13 +99,13 @@ void Instance::Impl::leave(StopThread& thread, CallSlot& call_slot) noexcept {
 
 void Instance::Impl::set_deadlines(StopThread& thread, CallSlot& call_slot, const CallBudget& budget) const noexcept {
   if (stopping == Stopping::none || (budget.wall.count() <= 0 && budget.cpu.count() <= 0)) return;
-  const std::int64_t start_ns = monotonic_ns();
-  if (budget.wall.count() > 0) call_slot.wall_deadline_ns = after(start_ns, budget.wall);
-  if (budget.cpu.count() > 0) {
-    call_slot.cpu_budget_ns = budget.cpu.count();
-    call_slot.cpu_deadline_ns = after(start_ns, budget.cpu);
-    call_slot.cpu_start_ns = thread.cpu_at(start_ns);
+  if (budget.wall.count() <= 0) {
+    set_cpu_deadline(call_slot, budget.cpu, thread.start_at(budget.read_ns));
+    return;
   }
+  const std::int64_t start_ns = monotonic_ns();
+  call_slot.wall_deadline_ns = after(start_ns, budget.wall);
+  if (budget.cpu.count() > 0) set_cpu_deadline(call_slot, budget.cpu, {start_ns, thread.cpu_at(start_ns)});
 }
 
 bool Instance::Impl::run(const CallBudget& budget, Body body, void* env) noexcept {

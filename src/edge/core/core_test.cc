@@ -325,6 +325,40 @@ TEST_F(CoreTest, AnExpiryDuringTheStepEndsItWithQuota) {
   EXPECT_EQ(info(id).quota_stops, 1u);
 }
 
+// A backend may time the step from that reading: what a HAL callback took must not be the guest's.
+TEST_F(CoreTest, TheBackendIsGivenAReadingSinceWhichTheHostDidNotRun) {
+  std::vector<std::uint64_t> given;
+  std::vector<std::uint64_t> now;
+  NativeModule module;
+  module.step = [&](NativeGuest& guest) {
+    given.push_back(guest.limits.now_ns);
+    now.push_back(port.ns);
+  };
+  port.ns = 1'000;
+  world().on_clock = [&] { port.ns += 7'000; };
+  fuse_policy_ext_t ext{};
+  ext.size = sizeof ext;
+  ext.deadline_us = 1'000'000;  // every step is timed
+  run(module, any(), &ext);
+  const auto second = run(module, any(), &ext);
+  EXPECT_EQ(runtime->tick(), 3u);
+  EXPECT_EQ(runtime->tick(), 3u);
+  EXPECT_EQ(runtime->run_step(second), FUSE_SUCCESS);
+  EXPECT_EQ(given, now);
+  EXPECT_EQ(given.size(), 5u);
+}
+
+TEST_F(CoreTest, TheBackendReadsItsOwnClockAfterQuotaArm) {
+  std::uint64_t given = 1;
+  NativeModule module;
+  module.step = [&](NativeGuest& guest) { given = guest.limits.now_ns; };
+  fuse_policy_t policy = any();
+  policy.cpu_quota_us = 500;
+  port.ns = 1'000;
+  EXPECT_EQ(runtime->run_step(run(module, policy)), FUSE_SUCCESS);
+  EXPECT_EQ(given, 0u);
+}
+
 TEST_F(CoreTest, InitRunsOnceAndItsFaultsAreNamed) {
   int inits = 0;
   NativeModule module = tracer(0);

@@ -8,6 +8,7 @@ std::uint64_t Core::read_clock() {
   // A clock that calls back into the runtime is refused, and the refusal is logged without asking it again.
   if (reading_clock_) return last_clock_us_;
   reading_clock_ = true;
+  account_ns_ = 0;  // what the host's clock takes is no step's
   std::uint64_t now_us = last_clock_us_;
   const bool answered = guarded([&] { now_us = inputs_ != nullptr ? inputs_->timestamp(read) : read(); });
   reading_clock_ = false;

@@ -78,13 +78,17 @@ fuse_stat_t Core::step(Slot& slot, std::uint32_t events) {
   limits.cpu_us = quota_us != 0 ? quota_us : options_.step_ceiling_us;
   limits.ticks = slot.tick_budget;
   slot.log_this_step = 0;
-  if (inputs_ != nullptr) inputs_->call_begins(id, events, now_us);
+  if (inputs_ != nullptr) {
+    inputs_->call_begins(id, events, now_us);
+    account_ns_ = 0;
+  }
 
   // Two readings of the clock are a third of a null step. What nothing bounds is timed now and then.
   const bool timed = limits.cpu_us != 0 || slot.deadline_us != 0 || inputs_ != nullptr ||
                      static_cast<std::uint32_t>(slot.steps_ok) % kTimedEvery == 0;
   const std::uint64_t begin_ns = !timed ? 0 : account_ns_ != 0 ? account_ns_ : port_->now_ns();
   const bool arm = quota_us != 0 && hal_.quota_arm != nullptr;
+  if (!arm) limits.now_ns = begin_ns;  // what quota_arm takes is not the guest's
   slot.window.open();
   const bool armed = !arm || guarded([&] { hal_.quota_arm(id, quota_us); });
   CallResult result = armed ? call(slot, Export::step, limits) : not_called(slot);
@@ -161,6 +165,7 @@ void Core::advance_due(Slot& slot, std::uint64_t now_us) const {
 fuse_stat_t Core::fault(Slot& slot, const CallResult& result, const char* trapped, const char* stopped) {
   const std::uint32_t id = id_of(slot);
   const bool in_step = slot.state == FUSE_MODULE_STATE_RUNNING;
+  account_ns_ = 0;
   unschedule(slot);
   fuse_stat_t status = FUSE_ERR_MODULE_TRAP;
   if (result.end == CallEnd::stopped) {

@@ -35,6 +35,7 @@ engine::CallBudget budget_of(const CallLimits& limits) noexcept {
   engine::CallBudget budget;
   budget.cpu = std::chrono::microseconds(std::min(limits.cpu_us, kCpuMicrosMax));
   budget.ticks = static_cast<std::int64_t>(std::min(limits.ticks, static_cast<std::uint64_t>(engine::kTicksMax)));
+  budget.read_ns = static_cast<std::int64_t>(limits.now_ns);
   return budget;
 }
 
