@@ -1,0 +1,68 @@
+// The volumes of an engine: folders that outlive containers, each with its own accounting.
+//
+// A private volume belongs to (instance, name), a shared one to its name; the two spaces never meet:
+//   <root>/private/<instance>/<name>     <root>/shared/<name>
+// All mounts of one volume share one ledger, so that a quota holds over all writers together. A quota counts the bytes of
+// files (holes included, deleted but still open files included) and of link targets, and bounds the number of names.
+//
+// Owner    the store keeps a handle of its root; mounts keep their own.
+// Threads  any.
+// Errors   `invalid` for a name that is no single path component, `not_found`, `unavailable` (remove: in use), `io`.
+// Contract containers.md 5.3 (limits.volumeBytes), 6, 12.3
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "vfs/mount.h"
+
+namespace fusebox::vfs {
+
+class Ledger;
+
+struct VolumeKey {
+  std::string instance;  // empty = shared
+  std::string name = "default";
+};
+
+class VolumeStore {
+ public:
+  struct Options {
+    bool kernel_walk = true;
+  };
+  // Makes the root, 0700, when it is missing.
+  static base::Result<std::shared_ptr<VolumeStore>> open(const std::filesystem::path& root, Options options = {});
+
+  struct MountOptions {
+    bool read_only = false;
+    std::uint32_t mount_index = 0;
+    std::optional<std::uint64_t> bytes_max;
+  };
+  // Makes the volume when it is missing.
+  base::Result<std::shared_ptr<Mount>> mount(const VolumeKey& key, const MountOptions& options);
+
+  struct Volume {
+    VolumeKey key;
+    bool in_use = false;
+  };
+  base::Result<std::vector<Volume>> list() const;  // shared first, then by instance; names in order
+  base::Result<void> remove(const VolumeKey& key);
+
+ private:
+  VolumeStore(std::filesystem::path root, Options options) : root_(std::move(root)), options_(options) {}
+  base::Result<std::filesystem::path> folder_of(const VolumeKey& key) const;
+
+  std::filesystem::path root_;
+  Options options_;
+  mutable std::mutex mutex_;
+  std::map<std::filesystem::path, std::weak_ptr<Ledger>> ledgers_;  // guarded by mutex_
+};
+
+}  // namespace fusebox::vfs
