@@ -6,7 +6,7 @@ file(GLOB guest_sources CONFIGURE_DEPENDS
   "${CMAKE_CURRENT_SOURCE_DIR}/bench/guests/*.c"
   "${CMAKE_CURRENT_SOURCE_DIR}/tests/guests/*.c"
   "${CMAKE_CURRENT_SOURCE_DIR}/demos/*/*.guest.c")
-list(FILTER guest_sources EXCLUDE REGEX "\\.edge\\.c$")
+list(FILTER guest_sources EXCLUDE REGEX "\\.(edge|wasi)\\.c$")
 file(GLOB guest_headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/guest/*.h" "${CMAKE_CURRENT_SOURCE_DIR}/guest/*/*.h")
 file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/guests")
 set(guest_outputs)

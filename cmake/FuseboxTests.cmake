@@ -19,13 +19,14 @@ function(fusebox_test_program name sources)
   target_compile_definitions(${name} PRIVATE
     FUSEBOX_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}"
     FUSEBOX_BINARY_DIR="${CMAKE_BINARY_DIR}"
-    FUSEBOX_GUEST_DIR="${CMAKE_BINARY_DIR}/guests")
+    FUSEBOX_GUEST_DIR="${CMAKE_BINARY_DIR}/guests"
+    FUSEBOX_IMAGE_DIR="${CMAKE_BINARY_DIR}/images")
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES TIMEOUT 900)
   # Wasmtime collects a trap's backtrace in its signal handler, on the guest's own stack, where nothing was interrupted.
   set_tests_properties(${name} PROPERTIES ENVIRONMENT "TSAN_OPTIONS=report_signal_unsafe=0:suppressions=${CMAKE_CURRENT_SOURCE_DIR}/tests/tsan-suppressions.txt")
   if(TARGET fusebox_guests)
-    add_dependencies(${name} fusebox_guests)
+    add_dependencies(${name} fusebox_guests fusebox_images)
   endif()
 endfunction()
 
