@@ -1,0 +1,97 @@
+#include "container/daemon/service.h"
+
+#include <array>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "container/daemon/connection.h"
+#include "image/image.h"
+
+namespace fusebox::container {
+namespace {
+
+constexpr base::Nanos kStopPatience{10'000'000'000};  // a stop takes at most half a second (contract 16.5)
+
+base::Error to_error(const ControlError& refusal) {
+  base::Errc code = base::Errc::invalid;
+  if (refusal.code == vfs::Errno::noent) code = base::Errc::not_found;
+  if (refusal.code == vfs::Errno::busy) code = base::Errc::unavailable;
+  if (refusal.code == vfs::Errno::nospc || refusal.code == vfs::Errno::nomem) code = base::Errc::exhausted;
+  return {code, refusal.message, std::string(vfs::to_string(refusal.code)), nullptr};
+}
+
+}  // namespace
+
+base::Result<StartOptions> Service::start_options(const Definition& definition) {
+  StartOptions options;
+  if (definition.file.empty()) {
+    options.image = definition.image;
+    return options;
+  }
+  const std::filesystem::path path = definition.file;
+  image::OpenOptions how;
+  how.limits.image_bytes_max = containers_.options().profile.image_bytes_max;
+  how.limits.layers_max = containers_.options().profile.layers_max;
+  std::error_code unreadable;
+  const bool layout = std::filesystem::is_directory(path, unreadable);
+  FB_TRY(options.opened,
+         base::within(definition.file, layout ? image::open_layout_dir(path, how) : image::open_image_file(path, how)));
+  options.shown.name = path.stem().string();
+  return options;
+}
+
+base::Result<void> Service::launch(const Definition& definition, LaunchConfig config) {
+  const std::lock_guard lock(definitions_mutex_);
+  FB_TRY(const StartOptions options, start_options(definition));
+  if (const auto status = containers_.status(definition.name); status && is_live(status->state))
+    return base::fail(base::Errc::exists,
+                      "'" + definition.name + "' is running; stop it first, or choose another --name", "BUSY");
+  FB_CHECK(definitions_.keep(definition));
+  const auto launched = containers_.launch(definition.name, std::move(config), options);
+  if (launched) return {};
+  FB_CHECK(definitions_.forget(definition.name));
+  return base::fail(to_error(launched.error()));
+}
+
+base::Result<void> Service::remove(const std::string& name, bool force) {
+  const auto status = containers_.status(name);
+  if (!status) return base::fail(base::Errc::not_found, "no container '" + name + "'; see: fusebox ps --all", "NOENT");
+  if (is_live(status->state)) {
+    if (!force)
+      return base::fail(base::Errc::unavailable, "'" + name + "' is running; stop it first, or use --force", "BUSY");
+    if (const auto stopped = containers_.stop(name); !stopped && stopped.error().code != vfs::Errno::noent)
+      return base::fail(to_error(stopped.error()));
+    containers_.wait(name, kStopPatience);
+  }
+  const std::lock_guard lock(definitions_mutex_);
+  if (const auto removed = containers_.remove(name); !removed) return base::fail(to_error(removed.error()));
+  return definitions_.forget(name);
+}
+
+void Service::restore() {
+  std::vector<std::string> problems;
+  for (const Definition& definition : definitions_.load(problems)) {
+    auto config = parse_launch_config(definition.config, containers_.options().profile);
+    if (!config) {
+      problems.push_back(definition.name + ": " + config.error().path + ": " + config.error().message);
+      continue;
+    }
+    if (config->restart.policy == RestartPolicy::always) {
+      if (const auto done = launch(definition, std::move(*config)); !done) problems.push_back(done.error().message);
+      continue;
+    }
+    if (config->image.empty()) config->image = definition.image;
+    if (const auto made = containers_.create_name(definition.name); !made) problems.push_back(made.error().message);
+    if (const auto set = containers_.configure(definition.name, std::move(*config)); !set)
+      problems.push_back(set.error().message);
+  }
+  if (!containers_.options().message) return;
+  for (const std::string& problem : problems) containers_.options().message("not brought back: " + problem);
+}
+
+void Service::serve(Channel& channel) {
+  Connection(*this, channel).run();
+}
+
+}  // namespace fusebox::container

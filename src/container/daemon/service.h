@@ -1,0 +1,49 @@
+// What the background engine does for one connection: requests in, answers out, one at a time.
+//
+// A request is {"verb": ..., its fields}; the answer {"ok": true, ...} or {"ok": false, "code": ..., "message": ...}.
+// Waiting requests (wait, wait_exec, logs) are bounded by kWaitMax, and their client asks again: a client that goes is
+// noticed, and what it had started with exec is stopped. `attach` turns the connection into a stream (service.cc).
+//
+// Threads  serve(): one per connection. Everything behind it locks itself.
+// Limits   kRequestsPerConnection in flight: one.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "container/containers.h"
+#include "container/daemon/channel.h"
+#include "container/daemon/definitions.h"
+
+namespace fusebox::container {
+
+inline constexpr base::Nanos kWaitMax{1'000'000'000};
+
+class Service {
+ public:
+  // `shutdown` asks the process to end (verb `shutdown`).
+  Service(Containers& containers, std::filesystem::path definitions_folder, std::function<void()> shutdown)
+      : containers_(containers), definitions_(std::move(definitions_folder)), shutdown_(std::move(shutdown)) {}
+
+  // Brings back what an earlier engine was told to run: those with restart `always` are started, the others wait.
+  void restore();
+  void serve(Channel& channel);
+
+  Containers& containers() noexcept { return containers_; }
+  const Definitions& definitions() const noexcept { return definitions_; }
+  base::Result<void> launch(const Definition& definition, LaunchConfig config);
+  base::Result<void> remove(const std::string& name, bool force);
+  void shutdown() const { shutdown_(); }
+
+ private:
+  base::Result<StartOptions> start_options(const Definition& definition);
+  Containers& containers_;
+  Definitions definitions_;
+  std::mutex definitions_mutex_;
+  std::function<void()> shutdown_;
+};
+
+}  // namespace fusebox::container
