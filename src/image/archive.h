@@ -73,52 +73,45 @@ struct TarMember {
   char flag = 0;            // the type as stored
   std::uint64_t at = 0;     // of its header, in bytes from the start of the archive
   std::string_view prefix;  // as stored, see split_path()
-  std::string_view name;    // never empty
-  std::string_view link;    // symlinks and hard links, as stored; never empty for these
-  base::ByteView content;   // regular files
+  std::string_view name;
+  std::string_view link;   // symlinks and hard links, as stored; never empty for these
+  base::ByteView content;  // regular files
   std::uint64_t modified_ns = 0;
 
   std::string path() const;  // as stored
+};
+
+// What extended headers say of a member.
+struct TarOverrides {
+  std::optional<std::string_view> path;
+  std::optional<std::string_view> link;
+  std::optional<std::uint64_t> size;
+  std::optional<std::uint64_t> modified_ns;
 };
 
 // One member after another, with pax and GNU extensions already applied: ustar, pax, GNU, v7. Memory: constant.
 class TarReader {
  public:
   explicit TarReader(base::ByteView archive) noexcept : archive_(archive) {}
-  // Nothing at the end of the archive. After an error the reader is at its end.
+  // Nothing at the end of the archive. After an error there is no next member.
   base::Result<std::optional<TarMember>> next();
 
  private:
-  // What extended headers say of a member, and for `g` of all that follow.
-  struct Overrides {
-    std::optional<std::string_view> path;
-    std::optional<std::string_view> link;
-    std::optional<std::uint64_t> size;
-    std::optional<std::uint64_t> modified_ns;
-  };
-  struct Pending {
-    Overrides pax;
-    std::optional<std::string_view> gnu_name;
-    std::optional<std::string_view> gnu_link;
-    bool any = false;
-  };
-
   base::Result<std::optional<TarMember>> read();
   base::Result<bool> at_end();
-  base::Result<void> check_header() const;
-  base::Result<base::ByteView> take_data(std::uint64_t size, std::string_view what);
-  base::Result<void> take_pax(std::uint64_t size, Overrides& into);
-  base::Result<void> take_gnu(std::uint64_t size, std::optional<std::string_view>& into);
+  base::Result<bool> take_extension(char flag, std::uint64_t size);
   base::Result<TarMember> take_member(char flag, std::uint64_t header_size);
-  void name_member(TarMember& member) const;
-  base::Result<void> fill_member(TarMember& member, std::uint64_t size);
-  std::string place() const;  // "byte 1024"
+  base::Result<base::ByteView> take_data(std::uint64_t size, std::string_view what);
+  std::uint64_t left() const noexcept { return archive_.size() - at_; }
+  std::string place() const;  // "byte 1024: "
 
   base::ByteView archive_;
-  std::uint64_t at_ = 0;      // of the next block
-  std::uint64_t header_ = 0;  // of the block being read
-  Overrides global_;
-  Pending pending_;
+  std::uint64_t at_ = 0;      // of what is read next
+  std::uint64_t header_ = 0;  // of the header being worked on
+  TarOverrides global_;
+  TarOverrides pax_;
+  TarOverrides gnu_;
+  bool extended_ = false;  // an extended header was read whose member has not come yet
   bool ended_ = false;
 };
 
