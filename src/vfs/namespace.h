@@ -31,6 +31,15 @@ struct At {
   std::string_view confined_to;
 };
 
+// Lexical normalisation of contract 7.1: absolute result, no trailing slash ("/" for the root). `must_be_directory` is set
+// for a trailing slash, "." or "..". The empty path is ".". `nametoolong` for the
+// bounds, `inval` for a zero byte.
+struct Normal {
+  std::string path;
+  bool must_be_directory = false;
+};
+Io<Normal> normalise(std::string_view directory, std::string_view path, std::size_t path_bytes_max);
+
 class Namespace {
  public:
   struct MountAt {
@@ -66,21 +75,14 @@ class Namespace {
   // Host folders in configuration order: fds 3.. of a process; the root comes after them (15.3).
   const std::vector<const MountAt*>& preopens() const noexcept { return preopens_; }
 
-  struct Table;  // routes and synthetic directories
-  ~Namespace();
+  struct Table;  // routes and synthetic directories: vfs/mount_table.h
+  explicit Namespace(std::shared_ptr<const Table> table) noexcept;  // build() makes it
 
  private:
-  explicit Namespace(std::unique_ptr<const Table> table) noexcept;
-  std::unique_ptr<const Table> table_;
+  Io<Normal> resolve(At at, std::string_view path) const;
+  Io<std::string> settle(Call& call, At at, std::string_view path, bool follow_last) const;
+  std::shared_ptr<const Table> table_;  // Files of points keep it
   std::vector<const MountAt*> preopens_;
 };
-
-// Lexical normalisation of contract 7.1: absolute result, no trailing slash ("/" for the root). `must_be_directory` is set
-// for a trailing slash, "." or "..". The empty path is ".". nametoolong for the bounds.
-struct Normal {
-  std::string path;
-  bool must_be_directory = false;
-};
-Io<Normal> normalise(std::string_view directory, std::string_view path, std::size_t path_bytes_max);
 
 }  // namespace fusebox::vfs
