@@ -110,6 +110,12 @@ Sha256 sha256(ByteView data) {
   return out;
 }
 
+std::array<std::byte, 64> sha512(ByteView data) {
+  std::array<std::byte, 64> out;
+  require(EVP_Digest(data.data(), data.size(), raw_out(out), nullptr, EVP_sha512(), nullptr) == 1, "SHA-512 failed");
+  return out;
+}
+
 Result<Sha256> sha256_from_hex(std::string_view hex) {
   if (hex.size() != 64) {
     return fail(Errc::invalid,

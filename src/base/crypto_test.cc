@@ -20,6 +20,13 @@ Fixed fixed(std::string_view digits) {
   return out;
 }
 
+// FIPS 180-4, the example of one block.
+TEST(Sha512, AgreesWithThePublishedExample) {
+  EXPECT_EQ(to_hex(sha512(as_bytes("abc"))),
+            "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+            "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+}
+
 TEST(Sha256, MatchesNistExamples) {
   constexpr std::pair<std::string_view, std::string_view> kExamples[] = {
       {"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},

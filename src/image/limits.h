@@ -20,6 +20,8 @@ inline constexpr std::size_t kComponentBytesMax = 255;
 inline constexpr std::size_t kDepthMax = 128;
 inline constexpr std::size_t kPaxBytesMax = 1u << 20;
 inline constexpr std::size_t kDocumentBytesMax = 4u << 20;  // index, manifest and config blobs
+inline constexpr std::size_t kDocumentValuesMax = 200'000;  // JSON values in one of them: a tree of some 30 MiB
+inline constexpr std::size_t kIndexEntriesMax = 10'000;     // over all indexes visited while one image is chosen
 inline constexpr int kIndexDepthMax = 4;                    // indexes within indexes
 
 }  // namespace fusebox::image
