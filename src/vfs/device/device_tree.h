@@ -23,10 +23,10 @@ struct Device {
   FileType type = FileType::character;
   std::uint64_t code = 0;  // device_code(), Stat::device
   // Makes what a successful open leads to. `node`: what its stat() starts from (type, code, inode of where it stands).
-  std::function<Io<std::unique_ptr<File>>(Call& call, const OpenRequest& request, const Stat& node)> open;
-  std::function<std::uint64_t()> size;  // of stat by path; null = 0
-  std::uint64_t inode = 0;              // 0 = inode_of its path; sockets have their port
-  Errno below = Errno::noent;           // the answer for a path below it
+  std::function<Io<std::unique_ptr<File>>(Call& call, const OpenRequest& request, const Stat& node)> open{};
+  std::function<std::uint64_t()> size{};  // of stat by path; null = 0
+  std::uint64_t inode = 0;                // 0 = inode_of its path; sockets have their port
+  Errno below = Errno::noent;             // the answer for a path below it
 };
 
 // Either a device or, when `mount` is set, a tree of its own under `device.name`.

@@ -17,6 +17,6 @@ namespace fusebox::vfs {
 
 using RenderText = std::function<Io<std::string>()>;
 // `node` is what stat() answers. An error of `render` is the answer to that read; the next read renders again.
-std::unique_ptr<File> make_text_node(const Stat& node, RenderText render);
+std::unique_ptr<File> make_text_node(const Stat& node, RenderText render, FdFlags flags = 0);
 
 }  // namespace fusebox::vfs
