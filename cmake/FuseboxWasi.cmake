@@ -14,6 +14,19 @@ endforeach()
 fusebox_container_guest(crash FLAGS -Wl,--allow-undefined)  # one of its kinds of crash is a missing import
 fusebox_container_guest(grow PAGES_MAX 0)
 
+
+# JavaScript: QuickJS, compiled once by scripts/build-quickjs.sh into the user's cache folder; the script prints where.
+if(NOT FUSEBOX_QUICKJS_DIR)
+  execute_process(
+    COMMAND "${CMAKE_COMMAND}" -E env "FUSEBOX_WASI_CLANG=${FUSEBOX_WASI_CLANG}" "${CMAKE_CURRENT_SOURCE_DIR}/scripts/build-quickjs.sh"
+    OUTPUT_VARIABLE FUSEBOX_QUICKJS_DIR OUTPUT_STRIP_TRAILING_WHITESPACE
+    COMMAND_ERROR_IS_FATAL ANY)
+endif()
+fusebox_container_guest(js PAGES 16 PAGES_MAX 0 STACK 524288 FILES "${FUSEBOX_QUICKJS_DIR}/files"
+  FLAGS -isystem "${FUSEBOX_QUICKJS_DIR}/include"
+  LIBRARIES "${FUSEBOX_QUICKJS_DIR}/libquickjs.a" -lwasi-emulated-process-clocks -lwasi-emulated-signal
+  DEPENDS "${FUSEBOX_QUICKJS_DIR}/libquickjs.a")
+
 file(GLOB single_sources CONFIGURE_DEPENDS
   "${CMAKE_CURRENT_SOURCE_DIR}/tests/guests/*.wasi.c" "${CMAKE_CURRENT_SOURCE_DIR}/demos/*/*.wasi.c")
 foreach(source IN LISTS single_sources)

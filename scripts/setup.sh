@@ -27,7 +27,8 @@ if [ ${#missing[@]} -gt 0 ]; then
 fi
 
 command -v cargo >/dev/null || {
-  echo "setup: cargo (Rust 1.95 or newer) is needed once, to build Wasmtime's library; install Rust and run this again" >&2
+  echo "setup: cargo (Rust 1.95 or newer) is needed once, to build Wasmtime's library and to fetch QuickJS; install Rust and run this again" >&2
   exit 1
 }
 "$here/scripts/build-wasmtime.sh" >/dev/null
+"$here/scripts/build-quickjs.sh" >/dev/null
