@@ -1,5 +1,7 @@
 // Guest calls on fibers: a host function that would block suspends the guest instead of the thread.
 //
+// Two kinds of host functions can: a blocking one leaves something behind that every poll() looks at; one that may ask
+// again answers kCallAgain and is called once more at the next poll(). The second costs nothing while it need not wait.
 // The owner polls: each poll() runs the guest until it ends or until its blocking host function waits. Between polls
 // the call holds no thread, only its stack and its instance. Engines need `async = true`, so that their pool has
 // stacks. Owner    AsyncCall borrows the instance, which must outlive it. Destroying a call that has not ended unwinds
@@ -22,6 +24,7 @@ namespace fusebox::engine {
 class AsyncCall {
  public:
   // `not_found` as Instance::function(); `invalid` when the number of arguments is wrong or the instance is in a call.
+  // The first call of an instance whose imports may wait runs the module's start function before, under the same budget.
   static base::Result<std::unique_ptr<AsyncCall>> start(Instance& instance, std::string_view export_name,
                                                         std::span<const RawValue> arguments, const CallBudget& budget);
   ~AsyncCall();

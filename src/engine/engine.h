@@ -54,6 +54,10 @@ struct EngineOptions {
   std::uint64_t pool_memory_bytes = 256u << 20;  // largest linear memory that fits a pool slot
   std::uint32_t pool_table_elements = 20'000;
   bool async = false;  // calls run on fibers; blocking host functions suspend
+  // Import modules whose functions may answer kCallAgain: code is compiled so that it waits and calls them again. Needs
+  // `async`, and stopping by time or ticks. Their functions with exactly one i32 as result are all meant: each that a
+  // program is linked with must be marked HostImport::may_ask_again.
+  std::vector<std::string> may_ask_again = {};
   // NaN results with the same bits on every processor, for replay across architectures. Floating point code then takes
   // 2.6 to 5.6 times as long (docs/adr/0004-engine-settings.md).
   bool canonical_nans = false;
@@ -122,6 +126,10 @@ struct HostImport {
   HostFunction function = nullptr;
   void* env = nullptr;                      // outlives every Program linked with it
   BlockingHostFunction blocking = nullptr;  // instead of `function`; the guest can then only be called by AsyncCall
+  // `function`, whose result is exactly one i32, may answer kCallAgain (meter.h) in values[0]: the poll() in progress
+  // answers false, and at the next one it is called again with the same arguments. A failure in ordinary calls, and where
+  // the engine's options do not name `module`. Other answers cost no more than those of other functions.
+  bool may_ask_again = false;
 };
 
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -225,6 +233,8 @@ class Instance {
   // Errors: `exhausted` name "MEMORY_LIMIT" when the initial memory is above the limit, before any code ran.
   // `before_start` is given the instance before any guest code runs, so that its stop_handle() can end the start
   // function.
+  // Where imports may wait (blocking, or may_ask_again) the start function is left to the first AsyncCall, and `budget`
+  // is not used.
   static base::Result<Started> create(std::shared_ptr<const Program> program, const InstanceLimits& limits, void* user,
                                       const CallBudget& budget,
                                       const std::function<void(Instance&)>& before_start = {});

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "engine/limits.h"
+#include "engine/meter/again.h"
 #include "engine/meter/body.h"
 #include "engine/meter/emitter.h"
 #include "engine/meter/function.h"
@@ -59,11 +60,14 @@ class Rewriter {
     plan_.mode = options.mode;
     if (options.unroll) growth_left_ = wasm.size() + kSmallModuleBytes;
     plan_.meter_memory = meter_memory(module);
-    plan_.helpers_begin = static_cast<std::uint32_t>(module.function_types.size());
+    plan_.again = metering::plan_again(module, options.may_ask_again);
     for (const Section& section : module.sections) {
       if (section.id == SectionId::code) plan_.helpers = metering::plan_helpers(contents(section), module);
     }
     plan_helper_type();
+    plan_.helpers_begin = static_cast<std::uint32_t>(module.function_types.size()) + (plan_.again.any() ? 1 : 0);
+    plan_.again.wrappers_begin = plan_.helpers_begin + static_cast<std::uint32_t>(plan_.helpers.size());
+    if (plan_.again.wait_type_is_new && helper_type_is_added()) ++plan_.again.wait_type;
   }
 
   base::Result<Metered> run() {
@@ -106,17 +110,13 @@ class Rewriter {
     if (section.id != SectionId::custom) insert_missing(section_rank(section.id));
     switch (section.id) {
       case SectionId::type:
-        if (!plan_.helpers.empty() && plan_.helper_type_is_new)
-          return with_more(section, 1, [this] { helper_type(); }), ok();
-        break;
+        return with_more(section, types_added(), [this] { types(); }), ok();
       case SectionId::function:
-        if (!plan_.helpers.empty())
-          return with_more(section, plan_.helpers.size(), [this] { helper_functions(); }), ok();
-        break;
+        return with_more(section, functions_added(), [this] { functions(); }), ok();
       case SectionId::memory:
         return with_more(section, 1, [this] { memory(); }), ok();
       case SectionId::exports:
-        return with_more(section, 1, [this] { meter_export(); }), ok();
+        return exports(section), ok();
       case SectionId::code:
         return code(section);
       case SectionId::custom:
@@ -125,8 +125,47 @@ class Rewriter {
       default:
         break;
     }
+    if (plan_.again.any() && moved(section)) return ok();
     writer_.bytes(wasm_.subspan(section.header, section.end - section.header));
     return ok();
+  }
+
+  // Whether it is a section that names functions; then it has been written, with their new indices.
+  bool moved(const Section& section) {
+    switch (section.id) {
+      case SectionId::import:
+        with_more(section, 1, [this] { wait_import(); });
+        return true;
+      case SectionId::global:
+        rewritten(section, [this](Reader& in) { metering::move_globals(in, writer_, plan_.again); });
+        return true;
+      case SectionId::start:
+        rewritten(section, [this](Reader& in) { writer_.u32(plan_.again.moved(in.u32())); });
+        return true;
+      case SectionId::element:
+        rewritten(section, [this](Reader& in) { metering::move_elements(in, writer_, plan_.again); });
+        return true;
+      case SectionId::custom: {
+        constexpr std::string_view kNames = "name";
+        if (Reader(contents(section), section.begin).name() != kNames) return false;
+        rewritten(section, [this](Reader& in) {
+          writer_.name(in.name());
+          metering::move_names(in, writer_, plan_.again);
+        });
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  template <class Write>
+  void rewritten(const Section& section, Write write) {
+    Reader in(contents(section), section.begin);
+    writer_.u8(static_cast<std::uint8_t>(section.id));
+    const std::uint64_t opened = writer_.open_size();
+    write(in);
+    writer_.close_size(opened);
   }
 
   static base::Result<void> ok() { return {}; }
@@ -140,6 +179,8 @@ class Rewriter {
   // The section's list with `count` more entries, which `append` writes.
   template <class Append>
   void with_more(const Section& section, std::uint64_t count, Append append) {
+    written_rank_ = section_rank(section.id);
+    if (count == 0) return writer_.bytes(wasm_.subspan(section.header, section.end - section.header));
     Reader in(contents(section), section.begin);
     const std::uint32_t present = in.u32();
     writer_.u8(static_cast<std::uint8_t>(section.id));
@@ -148,26 +189,26 @@ class Rewriter {
     writer_.bytes(in.bytes(in.left()));
     append();
     writer_.close_size(opened);
-    written_rank_ = section_rank(section.id);
   }
 
   template <class Write>
-  void new_section(SectionId id, Write write) {
+  void insert_if_missing(SectionId id, int next_rank, std::uint64_t count, Write write) {
+    const int rank = section_rank(id);
+    if (written_rank_ >= rank || next_rank <= rank || count == 0) return;
     writer_.u8(static_cast<std::uint8_t>(id));
     const std::uint64_t opened = writer_.open_size();
-    writer_.u32(1);
+    writer_.u32(count);
     write();
     writer_.close_size(opened);
-    written_rank_ = section_rank(id);
+    written_rank_ = rank;
   }
 
-  // The memory and export sections must exist; they are put before the first section that comes after them.
+  // These sections must exist where something is added to them; they are put before the first that comes after them.
   void insert_missing(int next_rank) {
-    const int memory_rank = section_rank(SectionId::memory);
-    const int export_rank = section_rank(SectionId::exports);
-    if (written_rank_ < memory_rank && next_rank > memory_rank) new_section(SectionId::memory, [this] { memory(); });
-    if (written_rank_ < export_rank && next_rank > export_rank)
-      new_section(SectionId::exports, [this] { meter_export(); });
+    insert_if_missing(SectionId::function, next_rank, functions_added(), [this] { functions(); });
+    insert_if_missing(SectionId::memory, next_rank, 1, [this] { memory(); });
+    insert_if_missing(SectionId::exports, next_rank, 1, [this] { meter_export(); });
+    insert_if_missing(SectionId::code, next_rank, functions_added(), [this] { own_code(); });
   }
 
   // Pages of one byte: a whole page would have the kernel asked to empty it after every instance.
@@ -184,15 +225,53 @@ class Rewriter {
     writer_.u32(plan_.meter_memory);
   }
 
-  void helper_type() {
-    writer_.u8(kFunctionForm);
-    writer_.u32(3);
-    for (int i = 0; i < 3; ++i) writer_.u8(static_cast<std::uint8_t>(ValType::i32));
-    writer_.u32(0);
+  void exports(const Section& section) {
+    if (!plan_.again.any()) return with_more(section, 1, [this] { meter_export(); });
+    rewritten(section, [this](Reader& in) {
+      writer_.u32(in.u32() + 1);
+      metering::move_exports(in, writer_, plan_.again);
+      meter_export();
+    });
+    written_rank_ = section_rank(SectionId::exports);
   }
 
-  void helper_functions() {
+  bool helper_type_is_added() const noexcept { return !plan_.helpers.empty() && plan_.helper_type_is_new; }
+  bool wait_type_is_added() const noexcept { return plan_.again.any() && plan_.again.wait_type_is_new; }
+  std::uint64_t types_added() const noexcept {
+    return (helper_type_is_added() ? 1u : 0u) + (wait_type_is_added() ? 1u : 0u);
+  }
+
+  void types() {
+    if (helper_type_is_added()) {
+      writer_.u8(kFunctionForm);
+      writer_.u32(3);
+      for (int i = 0; i < 3; ++i) writer_.u8(static_cast<std::uint8_t>(ValType::i32));
+      writer_.u32(0);
+    }
+    if (wait_type_is_added()) {
+      writer_.u8(kFunctionForm);
+      writer_.u32(0);
+      writer_.u32(0);
+    }
+  }
+
+  void wait_import() {
+    writer_.name(kWaitModule);
+    writer_.name(kWaitField);
+    writer_.u8(static_cast<std::uint8_t>(ExternKind::function));
+    writer_.u32(plan_.again.wait_type);
+  }
+
+  std::uint64_t functions_added() const noexcept { return plan_.helpers.size() + plan_.again.imports.size(); }
+
+  void functions() {
     for (std::size_t i = 0; i < plan_.helpers.size(); ++i) writer_.u32(plan_.helper_type);
+    for (const std::uint32_t import : plan_.again.imports) writer_.u32(module_.function_types[import]);
+  }
+
+  void own_code() {
+    for (const metering::Helper& helper : plan_.helpers) metering::write_helper(out_, plan_, module_, helper);
+    for (const std::uint32_t import : plan_.again.imports) metering::write_wrapper(out_, plan_.again, module_, import);
   }
 
   base::Result<void> code(const Section& section) {
@@ -200,13 +279,14 @@ class Rewriter {
     const std::uint32_t count = in.u32();
     writer_.u8(static_cast<std::uint8_t>(SectionId::code));
     const std::uint64_t opened = writer_.open_size();
-    writer_.u32(count + plan_.helpers.size());
+    writer_.u32(count + functions_added());
     for (std::uint32_t i = 0; i < count; ++i) {
       FB_CHECK(function(in, module_.functions_imported + i));
       if (writer_.offset() > kMeteredBytesMax) return too_large();
     }
-    for (const metering::Helper& helper : plan_.helpers) metering::write_helper(out_, plan_, module_, helper);
+    own_code();
     writer_.close_size(opened);
+    written_rank_ = section_rank(SectionId::code);
     return {};
   }
 

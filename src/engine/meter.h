@@ -16,12 +16,15 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "engine/inspect.h"
 
 namespace fusebox::engine {
 
@@ -30,12 +33,26 @@ inline constexpr std::uint32_t kMeterBytes = 8;  // of the pass's memory: the co
 inline constexpr std::int64_t kStopBias = -(std::int64_t{1} << 62);
 inline constexpr std::int64_t kTicksMax = (std::int64_t{1} << 61);  // no machine spends more: 2^61 ticks are decades
 
+// What a host function answers to be called again with the same arguments, after a wait. No other answer has this value.
+inline constexpr std::int32_t kCallAgain = std::numeric_limits<std::int32_t>::min();
+
+// The import the pass adds where functions may ask to be called again: () -> (), behind the guest's own imports. The
+// wrapper of such a function calls it after each answer kCallAgain; the host suspends the guest in it.
+inline constexpr std::string_view kWaitModule = "fusebox:wait";
+inline constexpr std::string_view kWaitField = "wait";
+
 enum class MeterMode : std::uint8_t { time, ticks };  // `ticks` counts and can be stopped by time as well
 
 struct MeterOptions {
   MeterMode mode = MeterMode::ticks;
-  bool unroll = true;  // small loops; ticks are the same without
+  bool unroll = true;                               // small loops; ticks are the same without
+  std::span<const std::string> may_ask_again = {};  // import modules; EngineOptions::may_ask_again
 };
+
+// Whether calls of this import go through a wrapper that calls it again when asked to: a function of one of those modules
+// with exactly one i32 as result.
+bool may_ask_again(const Import& import, std::span<const std::string> modules) noexcept;
+bool any_may_ask_again(const ModuleInfo& info, std::span<const std::string> modules) noexcept;
 
 // What the host must know about the rewritten code to read its traps. Sorted by offset; offsets are of the rewritten module.
 struct MeterMap {

@@ -15,15 +15,20 @@ class ProgramGenerator {
  public:
   explicit ProgramGenerator(std::uint32_t seed) : random_(seed) {}
 
-  // Exports `run (i32, i32) -> i32` and `memory`; imports env.host (i32) -> i32.
+  // Exports `run (i32, i32) -> i32`, `memory` and its import env.host (i32) -> i32.
   std::string module() {
     std::string functions;
     for (int i = kFunctions - 1; i >= 0; --i) functions += function(i);
     return R"((module (import "env" "host" (func $host (param i32) (result i32)))
   (type $binary (func (param i32 i32) (result i32)))
+  (type $unary (func (param i32) (result i32)))
   (memory (export "memory") 1 3)
-  (table $t 6 funcref)
+  (table $t 8 funcref)
   (elem (table $t) (i32.const 1) func $f1 $f2 $f3)
+  (elem (table $t) (i32.const 6) func $host)
+  (elem declare func $host $f1)
+  (global $r (mut funcref) (ref.func $host))
+  (export "host" (func $host))
   (global $g (mut i32) (i32.const 7))
   (data $d "0123456789abcdefghijklmnopqrstuvwxyz")
 )" + functions +
@@ -211,12 +216,29 @@ class ProgramGenerator {
   }
 
   std::string call() {
-    if (one_in(3)) return set("(call $host " + expression(1) + ")");
+    if (one_in(3)) return host_call();
     if (index_ == kFunctions - 1) return "(nop)";
     const int callee = index_ + 1 + static_cast<int>(below(static_cast<std::uint32_t>(kFunctions - 1 - index_)));
     if (one_in(2)) return set("(call $f" + text(callee) + " " + expression(1) + " " + expression(1) + ")");
     return set("(call_indirect $t (type $binary) " + expression(1) + " " + expression(1) + " (i32.const " +
                text(callee) + "))");
+  }
+
+  // In every way a function can be reached.
+  std::string host_call() {
+    const auto through = [&](int slot) {
+      return set("(call_indirect $t (type $unary) " + expression(1) + " (i32.const " + text(slot) + "))");
+    };
+    switch (below(6)) {
+      case 0:
+        return through(6);
+      case 1:
+        return "(table.set $t (i32.const 7) (ref.func $host)) " + through(7);
+      case 2:
+        return "(table.set $t (i32.const 7) (global.get $r)) " + through(7);
+      default:
+        return set("(call $host " + expression(1) + ")");
+    }
   }
 
   std::string bulk() {

@@ -21,9 +21,10 @@ struct Variant {
   std::optional<BareModule> module;
 };
 
-Variant build(const BareEngine& engine, const base::Bytes& wasm, MeterMode mode, bool unroll) {
+Variant build(const BareEngine& engine, const base::Bytes& wasm, MeterMode mode, bool unroll,
+              std::span<const std::string> may_ask_again = {}) {
   Variant variant;
-  auto metered = meter(wasm, {.mode = mode, .unroll = unroll});
+  auto metered = meter(wasm, {.mode = mode, .unroll = unroll, .may_ask_again = may_ask_again});
   EXPECT_TRUE(metered) << metered.error().message;
   if (!metered) return variant;
   auto module = BareModule::compile(engine, metered->wasm);
@@ -112,6 +113,54 @@ TEST_P(MeterProperty, MeteringChangesNothingAndUnrollingNoTick) {
     if (::testing::Test::HasFailure()) {
       ADD_FAILURE() << text;
       return;
+    }
+  }
+}
+
+TEST_P(MeterProperty, WaitingInCallsChangesNoResultAndNoTick) {
+  const std::uint32_t seed = seed_of(GetParam());
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  const std::string text = ProgramGenerator(seed).module();
+  const auto wasm = assemble(text);
+  ASSERT_TRUE(wasm) << wasm.error() << text;
+  const std::string asking[] = {"env"};
+  std::mt19937 random(seed);
+  const std::vector<std::int64_t> arguments = {static_cast<std::int32_t>(random() % 100),
+                                               static_cast<std::int32_t>(random())};
+  for (const MeterMode mode : {MeterMode::ticks, MeterMode::time}) {
+    for (const bool unroll : {false, true}) {
+      const Variant plain = build(engine(), *wasm, mode, unroll);
+      const Variant waiting = build(engine(), *wasm, mode, unroll, asking);
+      ASSERT_TRUE(plain.module && waiting.module) << text;
+      const std::int64_t plenty = mode == MeterMode::ticks ? kPlenty : 0;
+      const CallResult want = run(*plain.module, arguments, plenty, mode == MeterMode::ticks);
+      const std::int64_t ticks = settle(plain.map, want, plenty).ticks;
+      for (const std::int64_t budget : {plenty, ticks, ticks - 1, ticks / 2}) {
+        const CallResult a =
+            run(*plain.module, arguments, mode == MeterMode::ticks ? budget : 0, mode == MeterMode::ticks);
+        auto instance = BareInstance::create(*waiting.module);
+        ASSERT_TRUE(instance) << instance.error();
+        if (mode == MeterMode::ticks) (*instance)->show_counter_to_hosts();
+        (*instance)->ask_again();
+        const CallResult b = (*instance)->call("run", arguments, mode == MeterMode::ticks ? budget : 0);
+        expect_same(a, b);
+        const std::size_t values_of_a_call = mode == MeterMode::ticks ? 2 : 1;
+        EXPECT_EQ(static_cast<std::size_t>((*instance)->waits()), 2 * b.host_calls.size() / values_of_a_call);
+        const Account spent = settle(plain.map, a, budget);
+        const Account spent_waiting = settle(waiting.map, b, budget);
+        if (mode == MeterMode::ticks) {
+          EXPECT_EQ(spent.ticks, spent_waiting.ticks);
+        }
+        EXPECT_EQ(spent.out_of_ticks, spent_waiting.out_of_ticks);
+        if (!a.offsets.empty()) {
+          EXPECT_EQ(plain.map.original_offset(a.offset), waiting.map.original_offset(b.offset));
+        }
+        if (::testing::Test::HasFailure()) {
+          ADD_FAILURE() << text;
+          return;
+        }
+        if (mode == MeterMode::time) break;
+      }
     }
   }
 }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include "engine/async.h"
@@ -44,6 +45,20 @@ RawValue to_raw(const wasmtime_val_t& value) noexcept {
   return raw;
 }
 
+// Why a guest that waits must end now. Waiting spends no CPU time.
+std::optional<Limit> must_end(const Instance::Impl& self) noexcept {
+  const CallSlot& slot = *self.slot;
+  if (slot.must_stop()) return slot.limit();
+  if (self.is_cancelled()) return Limit::cancelled;
+  if (monotonic_ns() >= slot.wall_deadline_ns) return Limit::wall_time;
+  return std::nullopt;
+}
+
+void end_wait(Instance::Impl& self, wasm_trap_t** trap, Outcome outcome) {
+  if (!self.pending) self.pending = std::move(outcome);
+  *trap = wasmtime_trap_new("host", 4);
+}
+
 // One blocking host function that waits. Lives from its call until its continuation is dropped.
 struct Suspended {
   const BoundImport& import;
@@ -66,16 +81,12 @@ struct Suspended {
     return true;
   }
   bool end(Outcome outcome) {
-    if (!self.pending) self.pending = std::move(outcome);
-    *trap = wasmtime_trap_new("host", 4);
+    end_wait(self, trap, std::move(outcome));
     return true;
   }
-  // Whether the guest can go on, or must end. Waiting spends no CPU time.
+  // Whether the guest can go on, or must end.
   bool look() {
-    const CallSlot& slot = *self.slot;
-    if (slot.must_stop()) return end({Stopped{slot.limit(), {}}, {}});
-    if (self.is_cancelled()) return end({Stopped{Limit::cancelled, {}}, {}});
-    if (monotonic_ns() >= slot.wall_deadline_ns) return end({Stopped{Limit::wall_time, {}}, {}});
+    if (const std::optional<Limit> why = must_end(self)) return end({Stopped{*why, {}}, {}});
     return waiting.ready(waiting.state, values.data()) && finish();
   }
 };
@@ -88,6 +99,16 @@ bool look_at_suspended(void* env) noexcept {
 }
 bool ready_at_once(void*) noexcept {
   return true;
+}
+
+// Of wait_trampoline: not ready at the first look, ready at the next poll().
+bool look_at_wait(void* env) noexcept {
+  auto& self = *static_cast<Instance::Impl*>(env);
+  if (const std::optional<Limit> why = must_end(self)) {
+    end_wait(self, self.wait_trap, {Stopped{*why, {}}, {}});
+    return true;
+  }
+  return std::exchange(self.waited, true);
 }
 
 }  // namespace
@@ -114,6 +135,14 @@ void blocking_trampoline(void* env, wasmtime_caller_t* caller, const wasmtime_va
   }
 }
 
+void wait_trampoline(void*, wasmtime_caller_t* caller, const wasmtime_val_t*, std::size_t, wasmtime_val_t*, std::size_t,
+                     wasm_trap_t** trap, wasmtime_async_continuation_t* continuation) noexcept {
+  auto& self = *static_cast<Instance::Impl*>(wasmtime_context_get_data(wasmtime_caller_context(caller)));
+  self.waited = false;
+  self.wait_trap = trap;
+  *continuation = {&look_at_wait, &self, nullptr};
+}
+
 wasmtime_error_t* instantiate_on_fiber(Instance::Impl& self, const wasmtime_instance_pre_t* pre,
                                        wasm_trap_t** trap) noexcept {
   wasmtime_error_t* error = nullptr;
@@ -134,10 +163,26 @@ struct AsyncCall::Impl {
   std::int64_t cpu_left_ns = kNever;
   wasm_trap_t* trap = nullptr;
   wasmtime_error_t* error = nullptr;
-  FuturePtr future;  // null once the call has ended
+  FuturePtr future;       // null once the call has ended
+  bool starting = false;  // the start function runs first
+  wasmtime_func_t start{};
   Outcome outcome;
 
   explicit Impl(Instance::Impl& instance) noexcept : self(instance) {}
+  void begin() {
+    future.reset(starting ? wasmtime_func_call_async(self.context, &start, nullptr, 0, nullptr, 0, &trap, &error)
+                          : wasmtime_func_call_async(self.context, &function, arguments.data(), arguments.size(),
+                                                     wasm_results.data(), wasm_results.size(), &trap, &error));
+  }
+  // Whether the call has ended.
+  bool advance() {
+    if (!wasmtime_call_future_poll(future.get())) return false;
+    if (!std::exchange(starting, false)) return true;
+    self.start_pending = false;
+    if (error != nullptr || trap != nullptr) return true;
+    begin();
+    return wasmtime_call_future_poll(future.get());
+  }
   void end(const CallSlot& slot) {
     future.reset();
     self.end_account(tick_budget);
@@ -172,15 +217,18 @@ base::Result<std::unique_ptr<AsyncCall>> AsyncCall::start(Instance& instance, st
     return base::fail(base::Errc::unsupported, "call: a tick budget needs an engine with stopping = ticks");
   }
   auto impl = std::make_unique<Impl>(self);
+  if (self.start_pending) {
+    FB_TRY(const Function start, self.start_function());
+    std::memcpy(&impl->start, start.handle, sizeof impl->start);
+    impl->starting = true;
+  }
   std::memcpy(&impl->function, function.handle, sizeof impl->function);
   for (std::size_t i = 0; i < arguments.size(); ++i) impl->arguments.push_back(to_val(type.params[i], arguments[i]));
   impl->wasm_results.resize(type.results.size());
   impl->tick_budget = self.begin_account(budget);
   if (budget.wall.count() > 0) impl->wall_deadline_ns = monotonic_ns() + budget.wall.count();
   if (budget.cpu.count() > 0) impl->cpu_left_ns = budget.cpu.count();
-  impl->future.reset(wasmtime_func_call_async(self.context, &impl->function, impl->arguments.data(),
-                                              impl->arguments.size(), impl->wasm_results.data(),
-                                              impl->wasm_results.size(), &impl->trap, &impl->error));
+  impl->begin();
   self.life = Instance::Impl::Life::calling;
   return std::make_unique<AsyncCall>(std::move(impl));
 }
@@ -205,7 +253,7 @@ bool AsyncCall::poll() {
   if (call.cpu_left_ns != kNever) slot.cpu_deadline_ns = start_ns + call.cpu_left_ns;
   self.enter(**thread, slot);
   if (self.is_cancelled() && !slot.watched) (*thread)->arm_for(start_ns);  // cancelled while no thread ran it
-  const bool ended = wasmtime_call_future_poll(call.future.get());
+  const bool ended = call.advance();
   self.leave(**thread, slot);
   if (call.cpu_left_ns != kNever) {
     call.cpu_left_ns -= thread_cpu_ns() - slot.cpu_start_ns - slot.host_ns.load(std::memory_order_relaxed);

@@ -50,6 +50,8 @@ void Code::Impl::read_info() {
   has_start = info.start_function.has_value();
 
   const EngineOptions& options = engine->options();
+  waits = metered && any_may_ask_again(info, options.may_ask_again);
+  for (const Import& import : info.imports) functions_imported += import.kind == ExternKind::function ? 1 : 0;
   const auto fits = [&](const TableType& table) { return table.elements_min <= options.pool_table_elements; };
   fits_pool = options.pool_instances > 0 && pages_min <= options.pool_memory_bytes / kWasmPageBytes &&
               info.memories.size() <= 1 && info.tables.size() <= kPoolTablesPerInstance &&
@@ -117,7 +119,8 @@ base::Result<std::shared_ptr<const Code>> Code::compile(std::shared_ptr<Engine> 
   impl->code_shift = exposed.code_shift;
   if (impl->engine->impl().metered()) {
     const MeterMode mode = impl->engine->options().stopping == Stopping::ticks ? MeterMode::ticks : MeterMode::time;
-    FB_TRY(Metered metered, meter(exposed.wasm, MeterOptions{.mode = mode}));
+    const auto& may_ask_again = impl->engine->options().may_ask_again;
+    FB_TRY(Metered metered, meter(exposed.wasm, MeterOptions{.mode = mode, .may_ask_again = may_ask_again}));
     impl->map = std::move(metered.map);
     impl->metered = true;
     FB_CHECK(impl->load(metered.wasm));

@@ -18,6 +18,8 @@ struct Code::Impl {
 
   std::string memory_export;  // name under which memory 0 can be reached, "" = none
   bool has_start = false;
+  bool waits = false;  // the pass added the import that waits (meter.h)
+  std::uint32_t functions_imported = 0;
   std::uint64_t pages_min = 0;           // over all memories of the guest
   std::uint64_t table_elements_min = 0;  // over all tables
   bool fits_pool = false;
@@ -26,6 +28,11 @@ struct Code::Impl {
   std::uint64_t original_offset(std::uint64_t offset) const noexcept {
     const std::uint64_t exposed = metered ? map.original_offset(offset) : offset;
     return exposed == 0 ? 0 : exposed - static_cast<std::uint64_t>(code_shift);
+  }
+
+  // The index in the module the user gave of a function of his that the engine knows by `index`.
+  std::uint32_t original_function(std::uint32_t index) const noexcept {
+    return waits && index > functions_imported ? index - 1 : index;
   }
 
   // Compiled from `wasm` (what the pass made of it), or taken from serialized code.

@@ -143,6 +143,7 @@ std::string identity_of(const EngineOptions& options) {
   text += ";stop=" + std::string(kModes[static_cast<std::size_t>(options.stopping)]);
   text += ";meter=" + std::to_string(kMeterVersion) + (options.canonical_nans ? ";nan=canonical" : ";nan=native") +
           ";features=1.2";
+  for (const std::string& module : options.may_ask_again) text += ";again=" + module;
   return text;
 }
 
@@ -166,6 +167,12 @@ base::Result<void> check_options(const EngineOptions& options) {
   if (options.pool_instances > 0 && options.pool_memory_bytes < kWasmPageBytes) {
     return base::fail(base::Errc::invalid, "engine: pool_memory_bytes is " + std::to_string(options.pool_memory_bytes) +
                                                "; the least that helps is one page, " + std::to_string(kWasmPageBytes));
+  }
+  if (!options.may_ask_again.empty() &&
+      (!options.async || (options.stopping != Stopping::time && options.stopping != Stopping::ticks))) {
+    return base::fail(
+        base::Errc::invalid,
+        "engine: may_ask_again needs async = true, and stopping = time or ticks: the pass puts the wait in");
   }
   return {};
 }

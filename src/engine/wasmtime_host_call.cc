@@ -36,15 +36,21 @@ __attribute__((noinline, cold)) void note_exception(const BoundImport& import, H
 
 }  // namespace
 
-wasm_trap_t* host_call_trampoline(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* values,
-                                  std::size_t) noexcept {
-  const BoundImport& import = *static_cast<const BoundImport*>(env);
+namespace {
+
+struct Asked {
+  Instance::Impl& self;
+  wasm_trap_t* trap;
+};
+
+[[gnu::always_inline]] inline Asked call_host(const BoundImport& import, wasmtime_caller_t* caller,
+                                              wasmtime_val_raw_t* values) noexcept {
   auto& self = *static_cast<Instance::Impl*>(wasmtime_context_get_data(wasmtime_caller_context(caller)));
   ++self.host_calls;
   // Contract edge.md 2.2: the stop flag is looked at before a host function starts and before control returns to the
   // guest.
   if (self.slot->must_stop()) [[unlikely]]
-    return end_call(self, import, true);
+    return {self, end_call(self, import, true)};
   HostContext context(self.user, self.owner);
   bool completed = false;
   try {
@@ -53,8 +59,30 @@ wasm_trap_t* host_call_trampoline(void* env, wasmtime_caller_t* caller, wasmtime
     note_exception(import, context);
   }
   if (completed && !self.slot->must_stop()) [[likely]]
-    return nullptr;
-  return end_call(self, import, completed);
+    return {self, nullptr};
+  return {self, end_call(self, import, completed)};
+}
+
+}  // namespace
+
+wasm_trap_t* host_call_trampoline(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* values,
+                                  std::size_t) noexcept {
+  return call_host(*static_cast<const BoundImport*>(env), caller, values).trap;
+}
+
+wasm_trap_t* asking_trampoline(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* values, std::size_t) noexcept {
+  const BoundImport& import = *static_cast<const BoundImport*>(env);
+  const Asked asked = call_host(import, caller, values);
+  if (asked.trap != nullptr || values[0].i32 != kCallAgain) [[likely]]
+    return asked.trap;
+  if (!import.waits) {
+    asked.self.pending =
+        host_error("host function " + import.name +
+                   " asked to be called again, which only asynchronous calls of modules compiled for it can do");
+    return unwind();
+  }
+  --asked.self.host_calls;  // it is one call, however often it is tried
+  return nullptr;
 }
 
 std::span<std::byte> HostContext::memory() const noexcept {

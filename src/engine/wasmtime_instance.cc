@@ -177,14 +177,20 @@ base::Result<Instance::Started> Instance::create(std::shared_ptr<const Program> 
   FB_CHECK(find_own_exports(self));
   tighten_limits(self);
   if (before_start) before_start(*instance);
-  if (code.has_start) {
-    wasmtime_extern_t item;
-    if (!find_export(self, kStartExport, WASMTIME_EXTERN_FUNC, item)) {
-      return base::fail(base::Errc::bug, "instance: the start function is not exported", "INTERNAL");
-    }
-    if (!instance->call_fast(to_function(item.of.func, FuncType{}), nullptr, budget)) return not_started(*instance);
+  self.start_pending = code.has_start && self.program->impl().blocks;
+  if (code.has_start && !self.start_pending) {
+    FB_TRY(const Function start, self.start_function());
+    if (!instance->call_fast(start, nullptr, budget)) return not_started(*instance);
   }
   return Started{std::move(instance), Outcome{}};
+}
+
+base::Result<Function> Instance::Impl::start_function() {
+  wasmtime_extern_t item;
+  if (!find_export(*this, kStartExport, WASMTIME_EXTERN_FUNC, item)) {
+    return base::fail(base::Errc::bug, "instance: the start function is not exported", "INTERNAL");
+  }
+  return to_function(item.of.func, FuncType{});
 }
 
 Instance::Impl::~Impl() {

@@ -37,8 +37,11 @@ struct Instance::Impl {
   bool counts_ticks = false;
   Stopping stopping = Stopping::none;
 
-  std::optional<Outcome> pending;  // what a host function wants the call to end with
-  Outcome outcome;                 // of the last call that did not complete
+  bool start_pending = false;         // left to the first asynchronous call
+  bool waited = false;                // the guest's wait in progress has been looked at once
+  wasm_trap_t** wait_trap = nullptr;  // where that wait puts what ends the call
+  std::optional<Outcome> pending;     // what a host function wants the call to end with
+  Outcome outcome;                    // of the last call that did not complete
   std::shared_ptr<StopHandle::State> stop_state;
 
   std::shared_ptr<const Program> program;
@@ -55,6 +58,8 @@ struct Instance::Impl {
   bool in_pool() const noexcept { return place != PoolPlaces::kNone; }
   const Code::Impl& code() const noexcept { return program->code().impl(); }
   Engine::Impl& engine() const noexcept { return program->code().engine().impl(); }
+
+  base::Result<Function> start_function();
 
   bool is_cancelled() const noexcept { return stop_state && stop_state->cancelled.load(); }
 

@@ -59,6 +59,19 @@ struct alignas(64) OwnCacheLine : Program {
   using Program::Program;
 };
 
+// A wrapper takes the answer kCallAgain for itself, so the function behind it must know; and only an i32 can be that.
+base::Result<void> check_asking(const Import& import, const HostImport& offer, bool waits) {
+  if (waits && !offer.may_ask_again) {
+    return link_error(import, "this engine lets functions of \"" + import.module +
+                                  "\" ask to be called again; offer it with may_ask_again");
+  }
+  if (offer.may_ask_again && (offer.blocking != nullptr || offer.type.results != std::vector{ValType::i32})) {
+    return link_error(import,
+                      "only a function that does not block, with one i32 as result, may ask to be called again");
+  }
+  return {};
+}
+
 // The offered function of that name and type, or why there is none.
 base::Result<const HostImport*> find(const Import& import, std::span<const HostImport> offers) {
   if (import.kind != ExternKind::function) {
@@ -95,18 +108,46 @@ base::Result<std::shared_ptr<const Program>> Program::link(std::shared_ptr<const
       if (!std::ranges::all_of(found->type.params, is_simple) || !std::ranges::all_of(found->type.results, is_simple)) {
         FB_CHECK(link_error(import, "references cannot be passed to host functions"));
       }
+      const bool waits = code->impl().waits && may_ask_again(import, code->engine().options().may_ask_again);
+      FB_CHECK(check_asking(import, *found, waits));
       impl->imports.push_back(*found);
-      impl->bound.push_back({found->function, found->env, found->blocking, found->type, full_name(import)});
+      impl->bound.push_back({found->function, found->env, found->blocking, found->type, full_name(import), waits});
       impl->blocks = impl->blocks || found->blocking != nullptr;
     } else if (known->type != found->type) {
       FB_CHECK(link_error(
           import, "is imported with two types, " + known->type.text() + " and " + found->type.text() + "; use one"));
     }
   }
+  impl->blocks = impl->blocks || code->impl().waits;
   impl->code = std::move(code);
   FB_CHECK(impl->pre(impl->code->impl().fits_pool ? Placement::pooled : Placement::on_demand));
   return std::make_shared<const OwnCacheLine>(std::move(impl));
 }
+
+namespace {
+
+wasmtime_error_t* define(wasmtime_linker_t* linker, const HostImport& import, const BoundImport& bound) {
+  const FuncTypePtr type = functype(import.type);
+  // Wasmtime hands the pointer back unchanged; `bound` does not move once the Program exists.
+  void* env = const_cast<BoundImport*>(&bound);
+  const char* module_name = import.module.data();
+  const char* field = import.field.data();
+  if (import.blocking != nullptr) {
+    return wasmtime_linker_define_async_func(linker, module_name, import.module.size(), field, import.field.size(),
+                                             type.get(), &blocking_trampoline, env, nullptr);
+  }
+  return wasmtime_linker_define_func_unchecked(
+      linker, module_name, import.module.size(), field, import.field.size(), type.get(),
+      import.may_ask_again ? &asking_trampoline : &host_call_trampoline, env, nullptr);
+}
+
+wasmtime_error_t* define_wait(wasmtime_linker_t* linker) {
+  const FuncTypePtr type = functype(FuncType{});
+  return wasmtime_linker_define_async_func(linker, kWaitModule.data(), kWaitModule.size(), kWaitField.data(),
+                                           kWaitField.size(), type.get(), &wait_trampoline, nullptr, nullptr);
+}
+
+}  // namespace
 
 base::Result<Program::Impl::Linked> Program::Impl::link_for(Placement placement) const {
   FB_TRY(const wasmtime_module_t* module, code->impl().module(placement));
@@ -114,21 +155,10 @@ base::Result<Program::Impl::Linked> Program::Impl::link_for(Placement placement)
   Linked linked;
   linked.linker.reset(wasmtime_linker_new(placement == Placement::pooled ? engine.pooled.get() : engine.on_demand()));
   for (std::size_t i = 0; i < imports.size(); ++i) {
-    const HostImport& import = imports[i];
-    const FuncTypePtr type = functype(import.type);
-    // Wasmtime hands the pointer back unchanged; `bound` does not move once the Program exists.
-    void* env = const_cast<BoundImport*>(&bound[i]);
-    const char* module_name = import.module.data();
-    const char* field = import.field.data();
-    wasmtime_error_t* error =
-        import.blocking != nullptr
-            ? wasmtime_linker_define_async_func(linked.linker.get(), module_name, import.module.size(), field,
-                                                import.field.size(), type.get(), &blocking_trampoline, env, nullptr)
-            : wasmtime_linker_define_func_unchecked(linked.linker.get(), module_name, import.module.size(), field,
-                                                    import.field.size(), type.get(), &host_call_trampoline, env,
-                                                    nullptr);
-    FB_CHECK(check(base::Errc::bug, "cannot define " + bound[i].name, error));
+    FB_CHECK(
+        check(base::Errc::bug, "cannot define " + bound[i].name, define(linked.linker.get(), imports[i], bound[i])));
   }
+  if (code->impl().waits) FB_CHECK(check(base::Errc::bug, "cannot define the wait", define_wait(linked.linker.get())));
   wasmtime_instance_pre_t* raw = nullptr;
   FB_CHECK(check(base::Errc::invalid, "cannot link the module",
                  wasmtime_linker_instantiate_pre(linked.linker.get(), module, &raw), "LINK"));

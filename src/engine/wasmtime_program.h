@@ -16,7 +16,8 @@ struct BoundImport {
   void* env = nullptr;
   BlockingHostFunction blocking = nullptr;
   FuncType type;
-  std::string name;  // "module.field", for messages
+  std::string name;    // "module.field", for messages
+  bool waits = false;  // an answer kCallAgain is understood: the guest calls a wrapper (meter/again.h)
 };
 
 struct Program::Impl {
@@ -42,6 +43,15 @@ struct Program::Impl {
 // Called by compiled code for every import; knows the import by `env` and the instance by the store.
 wasm_trap_t* host_call_trampoline(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* values,
                                   std::size_t count) noexcept;
+
+// The same for functions that may ask to be called again.
+wasm_trap_t* asking_trampoline(void* env, wasmtime_caller_t* caller, wasmtime_val_raw_t* values,
+                               std::size_t count) noexcept;
+
+// The import the pass adds: suspends the guest once.
+void wait_trampoline(void* env, wasmtime_caller_t* caller, const wasmtime_val_t* args, std::size_t args_count,
+                     wasmtime_val_t* results, std::size_t results_count, wasm_trap_t** trap,
+                     wasmtime_async_continuation_t* continuation) noexcept;
 
 void blocking_trampoline(void* env, wasmtime_caller_t* caller, const wasmtime_val_t* args, std::size_t args_count,
                          wasmtime_val_t* results, std::size_t results_count, wasm_trap_t** trap,

@@ -247,6 +247,14 @@ class BareInstance {
                               wasmtime_val_t* results, std::size_t results_count) {
     auto* self = static_cast<BareInstance*>(env);
     if (self->at_host_ != nullptr) self->at_host_();
+    if (results_count == 0 && count == 0) {  // the pass's wait
+      ++self->waits_;
+      return nullptr;
+    }
+    if (self->asks_again_ && results_count == 1 && ++self->turn_ % kTurns != 0) {
+      results[0].of.i32 = kCallAgain;
+      return nullptr;
+    }
     for (std::size_t i = 0; i < count; ++i) self->host_calls_.push_back(bits(arguments[i]));
     // What a host sees of the ticks at this moment.
     if (self->counter_seen_) self->host_calls_.push_back(static_cast<std::uint64_t>(*self->counter()));
@@ -315,6 +323,9 @@ class BareInstance {
  public:
   // Called at the begin of each host call.
   void at_host_calls(void (*then)()) { at_host_ = then; }
+  // Every function asks twice to be called again before it answers.
+  void ask_again() { asks_again_ = true; }
+  int waits() const noexcept { return waits_; }
   void show_counter_to_hosts() { counter_seen_ = counter() != nullptr; }
 
  private:
@@ -324,6 +335,10 @@ class BareInstance {
   wasmtime_instance_t instance_{};
   std::vector<std::uint64_t> host_calls_;
   bool counter_seen_ = false;
+  static constexpr int kTurns = 3;
+  bool asks_again_ = false;
+  int turn_ = 0;
+  int waits_ = 0;
   void (*at_host_)() = nullptr;
 };
 

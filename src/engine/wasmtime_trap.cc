@@ -32,7 +32,7 @@ std::vector<Frame> backtrace(const Frames& frames, const Code::Impl& code) {
   out.reserve(count);
   for (const wasm_frame_t* raw : frames.list().first(count)) {
     Frame frame;
-    frame.function_index = wasm_frame_func_index(raw);
+    frame.function_index = code.original_function(wasm_frame_func_index(raw));
     const std::size_t offset = wasm_frame_module_offset(raw);
     if (offset != SIZE_MAX) frame.module_offset = code.original_offset(offset);
     if (frame.module_offset == 0) continue;  // a helper of the pass, not the guest's code

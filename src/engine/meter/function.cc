@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 namespace fusebox::engine::metering {
 namespace {
@@ -63,14 +64,35 @@ class FunctionWriter {
  private:
   // ---- copying: contiguous instructions are gathered and written at once.
   void take(const Instruction& instruction) {
+    if (plan_.again.any() && (instruction.op == Op::call || instruction.op == Op::ref_func))
+      return take_moved(instruction);
+    take_as_it_is(instruction);
+  }
+  void take_as_it_is(const Instruction& instruction) {
     if (pending_end_ != instruction.offset) {
       flush();
       pending_begin_ = instruction.offset;
     }
     pending_end_ = instruction.offset + instruction.size_bytes;
   }
+  // With another function index: in place where it fits in as many bytes.
+  void take_moved(const Instruction& instruction) {
+    const std::uint32_t index = plan_.again.moved(instruction.index);
+    if (index == instruction.index) return take_as_it_is(instruction);
+    const std::uint32_t index_bytes = instruction.size_bytes - 1;
+    if (index_bytes < 5 && index >> (7 * index_bytes) != 0) {
+      insert_at(instruction.offset);
+      return out_.op(instruction.op, index);
+    }
+    take_as_it_is(instruction);
+    moved_.push_back({instruction.offset + 1, index_bytes, index});
+  }
   void flush() {
+    const std::uint64_t at = out_.out().offset();
     out_.copy(pending_begin_, pending_end_);
+    for (const Moved& each : moved_)
+      out_.out().patch_u32(at + each.offset - pending_begin_, each.size_bytes, each.index);
+    moved_.clear();
     pending_begin_ = pending_end_ = 0;
   }
   void insert_at(std::uint32_t original) {
@@ -344,6 +366,12 @@ class FunctionWriter {
   std::uint32_t pending_begin_ = 0;
   std::uint32_t pending_end_ = 0;
   std::uint32_t straight_ = 0;
+  struct Moved {
+    std::uint32_t offset;  // of the index, in the module the user gave
+    std::uint32_t size_bytes;
+    std::uint32_t index;
+  };
+  std::vector<Moved> moved_;  // in what is gathered
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/meter.h"
+#include "engine/meter/again.h"
 #include "engine/wasm/module.h"
 
 namespace fusebox::engine::metering {
@@ -40,6 +41,7 @@ struct Plan {
   std::uint32_t helper_type = 0;    // type index of (i32, i32, i32) -> ()
   bool helper_type_is_new = false;
   std::vector<Helper> helpers;
+  Again again;
 
   bool ticks() const noexcept { return mode == MeterMode::ticks; }
   std::optional<std::uint32_t> helper(HelperKind kind, std::uint32_t segment = 0) const noexcept {

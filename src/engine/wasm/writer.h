@@ -53,6 +53,13 @@ class Writer {
       out_[static_cast<std::size_t>(opened - 5 + i)] = static_cast<std::byte>((size & 0x7f) | (i < 4 ? 0x80 : 0));
     }
   }
+  // Overwrites a number of `size_bytes` bytes; `value` fits, and is written in as many bytes.
+  void patch_u32(std::uint64_t offset, std::uint32_t size_bytes, std::uint32_t value) noexcept {
+    for (std::uint32_t i = 0; i < size_bytes; ++i, value >>= 7) {
+      out_[static_cast<std::size_t>(offset + i)] =
+          static_cast<std::byte>((value & 0x7f) | (i + 1 < size_bytes ? 0x80u : 0u));
+    }
+  }
   // Forgets everything from `offset` on.
   void truncate(std::uint64_t offset) { out_.resize(static_cast<std::size_t>(offset)); }
 
