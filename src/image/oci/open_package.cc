@@ -6,6 +6,7 @@
 #include "image/entry.h"
 #include "image/oci/package.h"
 #include "image/oci/tar_writer.h"
+#include "image/opened_image.h"
 
 namespace fusebox::image::oci {
 namespace {
@@ -42,37 +43,6 @@ base::Result<void> check_diff_id(const Package& package, std::size_t index, cons
                    " that the configuration names");
 }
 
-class OpenedPackage final : public Image {
- public:
-  OpenedPackage(std::shared_ptr<const Tree> tree, Config config, EntryFile entry, const Package& package)
-      : tree_(std::move(tree)),
-        config_(std::move(config)),
-        entry_(std::move(entry)),
-        digest_(base::sha256(package.manifest.bytes.bytes)),
-        stored_bytes_(package.stored_bytes()),
-        layer_count_(static_cast<std::uint32_t>(package.document.layers.size())) {}
-
-  const std::shared_ptr<const Tree>& tree() const noexcept override { return tree_; }
-  const Config& config() const noexcept override { return config_; }
-  base::ByteView module() const noexcept override { return tree_->node(entry_.node).content; }
-  std::string_view module_path() const noexcept override { return entry_.path; }
-  std::vector<std::string> default_args() const override {
-    if (config_.entrypoint.empty()) return {};
-    return {config_.entrypoint.begin() + 1, config_.entrypoint.end()};
-  }
-  const base::Sha256& digest() const noexcept override { return digest_; }
-  std::uint64_t stored_bytes() const noexcept override { return stored_bytes_; }
-  std::uint32_t layer_count() const noexcept override { return layer_count_; }
-
- private:
-  std::shared_ptr<const Tree> tree_;
-  Config config_;
-  EntryFile entry_;
-  base::Sha256 digest_;
-  std::uint64_t stored_bytes_;
-  std::uint32_t layer_count_;
-};
-
 }  // namespace
 
 base::Result<std::vector<LayerBytes>> unpack_layers(const Package& package, const OpenOptions& options) {
@@ -94,18 +64,14 @@ base::Result<std::vector<LayerBytes>> unpack_layers(const Package& package, cons
   return out;
 }
 
-base::Result<std::shared_ptr<const Image>> open_package(const Package& package, std::vector<LayerBytes> unpacked,
+base::Result<std::shared_ptr<const Image>> open_package(const Package& package, std::span<const LayerBytes> unpacked,
                                                         const OpenOptions& options) {
-  FB_TRY(auto tree, Tree::build(unpacked, options.limits, options.strictness, options.warnings));
+  OpenedImage::Identity identity;
+  identity.digest = base::sha256(package.manifest.bytes.bytes);
+  identity.stored_bytes = package.stored_bytes();
   Config config = package.settings.config;
   if (package.artifact) config.entrypoint.clear();
-  FB_TRY(EntryFile entry, find_module(*tree, config));
-  return std::make_shared<const OpenedPackage>(std::move(tree), std::move(config), std::move(entry), package);
-}
-
-base::Result<std::shared_ptr<const Image>> open_package(const Package& package, const OpenOptions& options) {
-  FB_TRY(auto unpacked, unpack_layers(package, options));
-  return open_package(package, std::move(unpacked), options);
+  return OpenedImage::open(unpacked, std::move(config), identity, options);
 }
 
 }  // namespace fusebox::image::oci

@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -65,10 +66,9 @@ base::Result<Package> load_package(LayerBytes source, const OpenOptions& options
 
 // The layers without compression. Checks diff_ids, and warns where a media type names another compression.
 base::Result<std::vector<LayerBytes>> unpack_layers(const Package& package, const OpenOptions& options);
-// `unpacked`: the layers uncompressed, in the package's order.
-base::Result<std::shared_ptr<const Image>> open_package(const Package& package, std::vector<LayerBytes> unpacked,
+// `unpacked`: the layers uncompressed, in the package's order. The image is what the manifest's digest says.
+base::Result<std::shared_ptr<const Image>> open_package(const Package& package, std::span<const LayerBytes> unpacked,
                                                         const OpenOptions& options);
-base::Result<std::shared_ptr<const Image>> open_package(const Package& package, const OpenOptions& options);
 
 // The identity of the layers' stack (OCI image-spec, "ChainID"); "" without layers.
 std::string chain_id(const std::vector<Digest>& diff_ids);
