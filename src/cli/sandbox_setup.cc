@@ -28,12 +28,12 @@ base::Result<std::shared_ptr<engine::Engine>> engine_without_pool() {
   return engine::Engine::create(options);
 }
 
-SandboxSetup::SandboxSetup(const SetupOptions& options) : options_(options) {
+std::shared_ptr<engine::CodeCache> open_code_cache(const SetupOptions& options) {
   engine::CodeCacheOptions cache;
   if (!options.no_cache)
     cache.dir = options.cache_dir.empty() ? base::user_cache_dir() / "code" : fs::path(options.cache_dir);
   cache.secret_path = engine::installation_secret_path();
-  cache_ = std::make_shared<engine::CodeCache>(std::move(cache));
+  return std::make_shared<engine::CodeCache>(std::move(cache));
 }
 
 base::Result<capability::Sandbox> SandboxSetup::sandbox_for(const policy::Policy& policy) {

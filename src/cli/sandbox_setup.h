@@ -27,13 +27,15 @@ void add_setup_options(CLI::App& verb, SetupOptions& options);
 
 std::filesystem::path store_path();  // the module store
 
+// Compiled code that is kept between runs. A folder that cannot be used is no error: code is then compiled each time.
+std::shared_ptr<engine::CodeCache> open_code_cache(const SetupOptions& options);
+
 // For verbs that look at modules and run none: no pool is reserved.
 base::Result<std::shared_ptr<engine::Engine>> engine_without_pool();
 
 class SandboxSetup {
  public:
-  // A cache folder that cannot be used is no error: code is then compiled each time.
-  explicit SandboxSetup(const SetupOptions& options);
+  explicit SandboxSetup(const SetupOptions& options) : options_(options), cache_(open_code_cache(options)) {}
   base::Result<capability::Sandbox> sandbox_for(const policy::Policy& policy);
   // Of a bundle, the native code is offered to the sandbox; code from elsewhere is refused.
   base::Result<capability::Module> module_of(capability::Sandbox& sandbox, const Artifact& artifact);
