@@ -13,7 +13,7 @@ foreach(name IN ITEMS hello sleeper fib pipe_source pipe_sink spin counter write
 endforeach()
 fusebox_container_guest(crash FLAGS -Wl,--allow-undefined)  # one of its kinds of crash is a missing import
 fusebox_container_guest(grow PAGES_MAX 0)
-
+fusebox_container_guest(tools PAGES_MAX 0)  # long lines and large folders take what the profile gives
 
 # JavaScript: QuickJS, compiled once by scripts/build-quickjs.sh into the user's cache folder; the script prints where.
 if(NOT FUSEBOX_QUICKJS_DIR)
