@@ -100,6 +100,8 @@ class Backend {
   virtual void interrupt(Instance& instance) = 0;
 
   virtual MemoryView memory(Instance& instance) = 0;
+  // For a look at the bytes before `end`: may show less than memory(), but not less than that unless the memory ends there.
+  virtual MemoryView memory_up_to(Instance& instance, std::uint64_t) { return memory(instance); }
   virtual std::uint32_t pages(const Instance& instance) const = 0;
   virtual std::uint32_t pages_peak(const Instance& instance) const = 0;
 

@@ -253,9 +253,11 @@ class Instance {
   Outcome take_outcome();
 
   std::span<std::byte> memory() noexcept;  // memory 0; moves with memory.grow
+  // The same for who looks at no byte from `end` on: may be shorter than the memory is, but not below `end` unless that is.
+  std::span<std::byte> memory_up_to(std::uint64_t end) noexcept;
   // Host-side growth under the same limit; false when refused.
   bool grow_memory(std::uint64_t pages) noexcept;
-  std::int64_t ticks_spent() const noexcept;  // by the last call
+  std::int64_t ticks_spent() const noexcept { return *ticks_; }  // by the last call
   std::uint64_t peak_memory_bytes() const noexcept;
   StopHandle stop_handle() const;
   // Gives back what an idle instance need not hold (the counter's page); the next call works as before.
@@ -267,6 +269,7 @@ class Instance {
 
  private:
   std::unique_ptr<Impl> impl_;
+  const std::int64_t* ticks_;  // of impl_
 };
 
 struct Instance::Started {

@@ -21,17 +21,13 @@
 #endif
 
 namespace fusebox::engine {
+
+// Empty until it is first asked for, because reading it costs the main thread a file.
+__attribute__((tls_model("initial-exec"))) constinit thread_local StackRange this_stack{};
+
 namespace {
 
-struct Range {
-  std::uintptr_t low = 0;
-  std::uintptr_t high = 0;
-};
-
-// The stack the thread runs on; empty until it is first asked for, because reading it costs the main thread a file.
-constinit thread_local Range this_stack{};
-
-Range stack_of_thread() noexcept {
+StackRange stack_of_thread() noexcept {
   pthread_attr_t attributes;
   if (::pthread_getattr_np(::pthread_self(), &attributes) != 0) return {1, 1};
   void* low = nullptr;
@@ -42,10 +38,6 @@ Range stack_of_thread() noexcept {
   ::pthread_attr_destroy(&attributes);
   const auto base = reinterpret_cast<std::uintptr_t>(low);
   return {base + guard, base + size};
-}
-
-std::uintptr_t here() noexcept {
-  return reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
 }
 
 class Mapping {
@@ -125,11 +117,10 @@ FUSEBOX_SWITCHES_STACKS void switch_to(Switch& s) noexcept {
 
 }  // namespace
 
-bool has_native_stack(std::size_t bytes) noexcept {
-  if (this_stack.high == 0) [[unlikely]]
-    this_stack = stack_of_thread();
-  const std::uintptr_t at = here();
-  return at >= this_stack.low && at < this_stack.high && at - this_stack.low > bytes;
+bool has_native_stack_once_known(std::size_t bytes) noexcept {
+  if (this_stack.high != 0) return false;
+  this_stack = stack_of_thread();
+  return has_native_stack(bytes);
 }
 
 base::Result<void> run_on_own_stack(std::size_t bytes, void (*body)(void* env) noexcept, void* env) {
@@ -153,7 +144,7 @@ base::Result<void> run_on_own_stack(std::size_t bytes, void (*body)(void* env) n
   ::makecontext(&s.callee, reinterpret_cast<void (*)()>(&entry), 2, static_cast<unsigned>(at >> 32),
                 static_cast<unsigned>(at));
 
-  const Range outer = this_stack;
+  const StackRange outer = this_stack;
   const auto low = reinterpret_cast<std::uintptr_t>(s.callee_bottom);
   this_stack = {low, low + usable};
   switch_to(s);

@@ -13,8 +13,22 @@
 
 namespace fusebox::engine {
 
+// Of the calling thread, as far as it is known yet. initial-exec: every call of a guest looks here.
+struct StackRange {
+  std::uintptr_t low = 0;
+  std::uintptr_t high = 0;
+};
+__attribute__((tls_model("initial-exec"))) extern constinit thread_local StackRange this_stack;
+bool has_native_stack_once_known(std::size_t bytes) noexcept;
+
 // Whether `bytes` more may be used from here. False as well on a stack this file does not know (a fiber's).
-bool has_native_stack(std::size_t bytes) noexcept;
+inline bool has_native_stack(std::size_t bytes) noexcept {
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  const StackRange stack = this_stack;
+  if (here >= stack.low && here < stack.high) [[likely]]
+    return here - stack.low > bytes;
+  return has_native_stack_once_known(bytes);
+}
 
 // Runs `body(env)` on a fresh stack of at least `bytes`. `unavailable` when there is no memory for it; then nothing
 // ran.

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/meter.h"
-
 namespace fusebox::engine {
 namespace {
 
@@ -16,10 +14,6 @@ constexpr std::int64_t kRepeatFirstTimedNs = 150'000;
 constexpr std::int64_t kRepeatLastNs = 1'000'000;
 constexpr std::int64_t kLookInHostNs = 50'000;
 constexpr std::int64_t kLookAgainLeastNs = 1'500;  // arming a timer takes half a microsecond
-
-// Counters start below kTicksMax and no region costs 2^60: nothing but the bias leads below this.
-constexpr std::int64_t kBiasedBelow = -(std::int64_t{1} << 60);
-static_assert(kStopBias + kTicksMax < kBiasedBelow);
 
 void poke_guest(CallSlot& slot) noexcept {
   if (slot.counter != nullptr) {
@@ -58,13 +52,6 @@ std::int64_t guest_cpu_ns(const CallSlot& slot, std::int64_t now_ns, std::int64_
 }
 
 }  // namespace
-
-bool is_stop_biased(std::int64_t counter) noexcept {
-  return counter < kBiasedBelow;
-}
-std::int64_t without_stop_bias(std::int64_t counter) noexcept {
-  return is_stop_biased(counter) ? counter - kStopBias : counter;
-}
 
 std::int64_t look_at(CallSlot& slot, std::int64_t now_ns, clockid_t cpu_clock) noexcept {
   if (slot.must_stop()) return repeat(slot, now_ns);

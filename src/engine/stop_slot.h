@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "engine/meter.h"
 #include "engine/outcome.h"
 
 namespace fusebox::engine {
@@ -72,8 +73,16 @@ struct CallSlot {
 };
 
 // Whether somebody made this counter negative; what the guest itself left in it.
-bool is_stop_biased(std::int64_t counter) noexcept;
-std::int64_t without_stop_bias(std::int64_t counter) noexcept;
+// Counters start below kTicksMax and no region costs 2^60: nothing but the bias leads below this.
+inline constexpr std::int64_t kBiasedBelow = -(std::int64_t{1} << 60);
+static_assert(kStopBias + kTicksMax < kBiasedBelow);
+
+inline bool is_stop_biased(std::int64_t counter) noexcept {
+  return counter < kBiasedBelow;
+}
+inline std::int64_t without_stop_bias(std::int64_t counter) noexcept {
+  return is_stop_biased(counter) ? counter - kStopBias : counter;
+}
 
 // Looks at one slot; stops its guest if it is time, after waiting up to kTimerEarlyNs where its own thread looks. Returns
 // when to look again, kNever = not because of this slot.

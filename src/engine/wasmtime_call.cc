@@ -6,6 +6,9 @@
 #include "engine/wasmtime_instance.h"
 #include "engine/wasmtime_trap.h"
 
+// Small steps of every call that asynchronous calls take too: inlined here all the same.
+#define FUSEBOX_ONE_PIECE __attribute__((always_inline)) inline
+
 namespace fusebox::engine {
 namespace {
 
@@ -51,13 +54,19 @@ bool Instance::Impl::refuse(Outcome why) noexcept {
   return false;
 }
 
+// Of a host function that asked for an end and then did not return false.
+__attribute__((noinline)) void Instance::Impl::forget_pending() noexcept {
+  pending.reset();
+}
+
 std::int64_t Instance::Impl::begin_account(const CallBudget& budget) noexcept {
   const std::int64_t tick_budget = budget.ticks > 0 ? std::min(budget.ticks, kTicksMax) : kTicksMax;
   if (counter != nullptr) {
     std::atomic_ref<std::int64_t>(*counter).store(counts_ticks ? tick_budget : 0, std::memory_order_relaxed);
   }
   host_calls = 0;
-  pending.reset();  // of a host function that asked for an end and then did not return false
+  if (pending) [[unlikely]]
+    forget_pending();
   return tick_budget;
 }
 
@@ -108,23 +117,22 @@ void Instance::Impl::set_deadlines(StopThread& thread, CallSlot& call_slot, cons
   if (budget.cpu.count() > 0) set_cpu_deadline(call_slot, budget.cpu, {start_ns, thread.cpu_at(start_ns)});
 }
 
-bool Instance::Impl::run(const CallBudget& budget, Body body, void* env) noexcept {
-  if (life != Life::idle) [[unlikely]] {
-    return refuse(failed(base::Errc::unavailable,
-                         life == Life::calling
-                             ? "call: the instance is in a call already; a host function may call other instances only"
-                             : "call: the instance did not complete an earlier call; make a new one"));
-  }
-  StopThread* thread = StopThread::current();
-  if (thread == nullptr) [[unlikely]] {
-    base::Result<StopThread*> made = StopThread::create();
-    if (!made) return refuse({Failed{std::move(made.error())}, {}});
-    thread = *made;
-  }
-  if (has_native_stack(stack_need_bytes)) [[likely]]
-    return run_here(*thread, budget, body, env);
+__attribute__((noinline)) bool Instance::Impl::refuse_life() noexcept {
+  return refuse(failed(base::Errc::unavailable,
+                       life == Life::calling
+                           ? "call: the instance is in a call already; a host function may call other instances only"
+                           : "call: the instance did not complete an earlier call; make a new one"));
+}
+__attribute__((noinline)) bool Instance::Impl::refuse_ticks() noexcept {
+  return refuse(failed(base::Errc::unsupported, "call: a tick budget needs an engine with stopping = ticks"));
+}
+__attribute__((noinline)) bool Instance::Impl::refuse_blocking() noexcept {
+  return refuse(failed(base::Errc::invalid, "call: the module imports functions that wait; use an asynchronous call"));
+}
 
-  if (thread->innermost() != nullptr && thread->innermost()->depth >= kNestedCallsMax) {
+__attribute__((noinline)) bool Instance::Impl::run_on_more_stack(StopThread& thread, const CallBudget& budget,
+                                                                 Body body, void* env) noexcept {
+  if (thread.innermost() != nullptr && thread.innermost()->depth >= kNestedCallsMax) {
     return refuse(
         {Trapped{
              TrapKind::stack_overflow, "guests call each other through host functions too deeply for this thread", {}},
@@ -137,7 +145,7 @@ bool Instance::Impl::run(const CallBudget& budget, Body body, void* env) noexcep
     Body body;
     void* env;
     bool completed;
-  } moved{*this, *thread, budget, body, env, false};
+  } moved{*this, thread, budget, body, env, false};
   const base::Result<void> ran = run_on_own_stack(
       stack_need_bytes,
       [](void* raw) noexcept {
@@ -149,14 +157,18 @@ bool Instance::Impl::run(const CallBudget& budget, Body body, void* env) noexcep
   return moved.completed;
 }
 
-bool Instance::Impl::run_here(StopThread& thread, const CallBudget& budget, Body body, void* env) noexcept {
-  if (budget.ticks > 0 && stopping != Stopping::ticks) [[unlikely]] {
-    return refuse(failed(base::Errc::unsupported, "call: a tick budget needs an engine with stopping = ticks"));
-  }
-  if (program->impl().blocks && body == &call_function) [[unlikely]] {
-    return refuse(
-        failed(base::Errc::invalid, "call: the module imports functions that wait; use an asynchronous call"));
-  }
+__attribute__((noinline)) bool Instance::Impl::over_before_it_began() noexcept {
+  life = Life::over;
+  outcome = {Stopped{Limit::cancelled, {}}, {}};
+  return false;
+}
+
+FUSEBOX_ONE_PIECE bool Instance::Impl::run_here(StopThread& thread, const CallBudget& budget, Body body,
+                                                void* env) noexcept {
+  if (budget.ticks > 0 && stopping != Stopping::ticks) [[unlikely]]
+    return refuse_ticks();
+  if (blocks && body == &call_function) [[unlikely]]
+    return refuse_blocking();
   const std::int64_t tick_budget = begin_account(budget);
   CallSlot here;
   attach(thread, here);
@@ -174,12 +186,25 @@ bool Instance::Impl::run_here(StopThread& thread, const CallBudget& budget, Body
     life = Life::idle;
     return true;
   }
-  if (cancelled) {
-    life = Life::over;
-    outcome = {Stopped{Limit::cancelled, {}}, {}};
-    return false;
+  return cancelled ? over_before_it_began() : finish_badly(here, error, trap);
+}
+
+FUSEBOX_ONE_PIECE bool Instance::Impl::run_known(const CallBudget& budget, Body body, void* env) noexcept {
+  if (life != Life::idle) [[unlikely]]
+    return refuse_life();
+  StopThread* thread = StopThread::current();
+  if (thread == nullptr) [[unlikely]] {
+    base::Result<StopThread*> made = StopThread::create();
+    if (!made) return refuse({Failed{std::move(made.error())}, {}});
+    thread = *made;
   }
-  return finish_badly(here, error, trap);
+  if (has_native_stack(stack_need_bytes)) [[likely]]
+    return run_here(*thread, budget, body, env);
+  return run_on_more_stack(*thread, budget, body, env);
+}
+
+bool Instance::Impl::run(const CallBudget& budget, Body body, void* env) noexcept {
+  return run_known(budget, body, env);
 }
 
 __attribute__((noinline)) bool Instance::Impl::finish_badly(const CallSlot& call_slot, wasmtime_error_t* error,
@@ -196,7 +221,7 @@ __attribute__((noinline)) bool Instance::Impl::finish_badly(const CallSlot& call
 bool Instance::call_fast(const Function& function, RawValue* values, const CallBudget& budget) noexcept {
   Call call{reinterpret_cast<const wasmtime_func_t*>(function.handle), reinterpret_cast<wasmtime_val_raw_t*>(values),
             std::max(function.params, function.results)};
-  return impl_->run(budget, &call_function, &call);
+  return impl_->run_known(budget, &call_function, &call);
 }
 
 Outcome Instance::call(const Function& function, std::span<RawValue> values, const CallBudget& budget) {
@@ -220,9 +245,6 @@ Outcome Instance::call(const Function& function, std::span<RawValue> values, con
 
 Outcome Instance::take_outcome() {
   return std::exchange(impl_->outcome, Outcome{});
-}
-std::int64_t Instance::ticks_spent() const noexcept {
-  return impl_->ticks;
 }
 
 }  // namespace fusebox::engine

@@ -160,6 +160,7 @@ base::Result<Instance::Started> Instance::create(std::shared_ptr<const Program> 
   auto impl = std::make_unique<Impl>();
   Impl& self = *impl;
   self.program = std::move(program);
+  self.blocks = self.program->impl().blocks;
   self.limits = limits;
   self.user = user;
   self.stopping = engine.options.stopping;
@@ -198,15 +199,16 @@ Instance::Impl::~Impl() {
   if (in_pool()) engine().places.give_back(place);
 }
 
-Instance::Instance(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {
+Instance::Instance(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)), ticks_(&impl_->ticks) {
   impl_->owner = this;
 }
 Instance::~Instance() = default;
-Instance::Instance(Instance&& from) noexcept : impl_(std::move(from.impl_)) {
+Instance::Instance(Instance&& from) noexcept : impl_(std::move(from.impl_)), ticks_(from.ticks_) {
   impl_->owner = this;
 }
 Instance& Instance::operator=(Instance&& from) noexcept {
   impl_ = std::move(from.impl_);
+  ticks_ = from.ticks_;
   impl_->owner = this;
   return *this;
 }
@@ -228,6 +230,13 @@ std::span<std::byte> Instance::memory() noexcept {
                               ? impl_->memory_base
                               : reinterpret_cast<std::byte*>(wasmtime_memory_data(impl_->context, &impl_->memory));
   return {base, wasmtime_memory_data_size(impl_->context, &impl_->memory)};
+}
+
+// A memory never shrinks: what was in it once still is.
+std::span<std::byte> Instance::memory_up_to(std::uint64_t end) noexcept {
+  if (impl_->memory_base == nullptr) return memory();
+  if (end > impl_->memory_bytes_seen) impl_->memory_bytes_seen = memory().size();
+  return {impl_->memory_base, impl_->memory_bytes_seen};
 }
 
 bool Instance::grow_memory(std::uint64_t pages) noexcept {

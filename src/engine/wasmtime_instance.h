@@ -35,6 +35,7 @@ struct Instance::Impl {
   StopWatcher* watcher = nullptr;  // null when timers stop guests
   Life life = Life::idle;
   bool counts_ticks = false;
+  bool blocks = false;  // an import may wait
   Stopping stopping = Stopping::none;
 
   bool start_pending = false;         // left to the first asynchronous call
@@ -49,6 +50,7 @@ struct Instance::Impl {
   bool has_memory = false;
   wasmtime_memory_t memory{};
   std::byte* memory_base = nullptr;        // where it stays; null when it may move
+  std::uint64_t memory_bytes_seen = 0;     // its size when last asked for
   std::uint8_t place = PoolPlaces::kNone;  // in the pool
   StorePtr store;
   wasmtime_instance_t instance{};
@@ -77,9 +79,18 @@ struct Instance::Impl {
   // Sets `outcome`, `ticks` and `life`; takes ownership of both. Always false.
   bool finish_badly(const CallSlot& call_slot, wasmtime_error_t* error, wasm_trap_t* trap) noexcept;
 
+  // The same where `body` is known, in wasmtime_call.cc.
+  bool run_known(const CallBudget& budget, Body body, void* env) noexcept;
+
  private:
   bool run_here(StopThread& thread, const CallBudget& budget, Body body, void* env) noexcept;
+  bool run_on_more_stack(StopThread& thread, const CallBudget& budget, Body body, void* env) noexcept;
   bool refuse(Outcome why) noexcept;
+  bool refuse_life() noexcept;
+  bool refuse_ticks() noexcept;
+  bool refuse_blocking() noexcept;
+  bool over_before_it_began() noexcept;
+  void forget_pending() noexcept;
   void set_deadlines(StopThread& thread, CallSlot& call_slot, const CallBudget& budget) const noexcept;
 };
 

@@ -75,13 +75,16 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   std::uint64_t timestamp() override;
 
   const char* violation(Slot& slot, const char* name);
+  const char* refuse_buffer(const ImportRow& row, const Slot& slot, const char* what, const char* trap);
+  const char* refuse_rogue();
   const char* check_arguments(ImportCall& call, Slot& slot);
   const char* check_buffer(ImportCall& call, Slot& slot, Arg kind, std::uint32_t address, std::uint32_t size);
 
   // ---- log.cc
   void write_log(std::uint32_t id, std::uint32_t level, const Text& text);
   // The runtime's own read of the timer HAL; 0 without one, the last one again when it throws.
-  std::uint64_t read_clock();
+  std::uint64_t read_clock() { return hal_.timer.get_timestamp == nullptr ? 0 : read_timer(); }
+  std::uint64_t read_timer();
   // A FATAL entry and the thread's last error.
   void report(std::uint32_t id, const Text& text);
   // A call from a HAL callback that changes something.
@@ -123,8 +126,8 @@ class Core final : public Runtime, public ImportSink, public ImportHost {
   std::uint32_t restarts_waiting_ = 0;
   std::uint32_t prioritised_ = 0;    // modules with a priority other than 0
   std::uint64_t last_clock_us_ = 0;  // the newest read; a lower one says that the clock went back
-  std::uint64_t account_ns_ = 0;     // the account's clock when this tick's last step ended; 0 = more has happened since
-  std::uint64_t taken_us_ = 0;       // a timestamp read for the queue that the next attempt uses
+  std::uint64_t account_ns_ = 0;  // the account's clock when this tick's last step ended; 0 = more has happened since
+  std::uint64_t taken_us_ = 0;    // a timestamp read for the queue that the next attempt uses
   bool taken_ = false;
 
   Slot* current_ = nullptr;  // whose call is in flight

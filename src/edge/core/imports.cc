@@ -8,23 +8,33 @@ constexpr std::size_t kLogBytesMax = FUSE_LOG_MSG_MAX - 1;
 
 }  // namespace
 
-const char* Core::violation(Slot& slot, const char* name) {
+[[gnu::cold, gnu::noinline]] const char* Core::violation(Slot& slot, const char* name) {
   const std::uint32_t id = id_of(slot);
   report(id, Text("SECURITY: module ").add(id).add(" policy violation cap=").add(name));
   return kTrapPolicy;
 }
 
+// Out of line like violation(): what composes text needs a large frame, and the calls that are in order do not.
+[[gnu::cold, gnu::noinline]] const char* Core::refuse_buffer(const ImportRow& row, const Slot& slot, const char* what,
+                                                             const char* trap) {
+  report(id_of(slot), Text("SECURITY: ").add(row.label).add(what));
+  return trap;
+}
+
+[[gnu::cold, gnu::noinline]] const char* Core::refuse_rogue() {
+  report(kNobody, Text("rogue exec_env"));
+  return kTrapRogue;
+}
+
 // A buffer argument and the size after it. Null when the host may touch it.
 const char* Core::check_buffer(ImportCall& call, Slot& slot, Arg kind, std::uint32_t address, std::uint32_t size) {
-  const std::uint32_t id = id_of(slot);
   if (kind == Arg::out_buffer && size == 0) {
-    report(id, Text("SECURITY: ").add(call.row.label).add(" null or zero-length buffer"));
-    return call.row.empty_buffer_trap;
+    return refuse_buffer(call.row, slot, " null or zero-length buffer", call.row.empty_buffer_trap);
   }
-  const MemoryView memory = backend_->memory(*slot.body.instance);
-  if (memory.base == nullptr || std::uint64_t{address} + size > memory.size) {
-    report(id, Text("SECURITY: ").add(call.row.label).add(" buffer OOB"));
-    return kTrapMemoryBounds;
+  const std::uint64_t end = std::uint64_t{address} + size;
+  const MemoryView memory = backend_->memory_up_to(*slot.body.instance, end);
+  if (memory.base == nullptr || end > memory.size) {
+    return refuse_buffer(call.row, slot, " buffer OOB", kTrapMemoryBounds);
   }
   call.buffer = memory.base + address;
   call.buffer_size = size;
@@ -58,10 +68,7 @@ const char* Core::check_arguments(ImportCall& call, Slot& slot) {
 
 const char* Core::import_called(const ImportRow& row, void* owner, std::uint64_t* values) {
   Slot& slot = *static_cast<Slot*>(owner);
-  if (current_ != &slot) {
-    report(kNobody, Text("rogue exec_env"));
-    return kTrapRogue;
-  }
+  if (current_ != &slot) return refuse_rogue();
   if ((slot.policy.capabilities & row.capability) == 0) return violation(slot, row.capability_name);
   ImportCall call{row, hal_, *this, id_of(slot), values};
   if (row.args[0].kind != Arg::none) {

@@ -2,9 +2,8 @@
 
 namespace fusebox::edge {
 
-std::uint64_t Core::read_clock() {
+std::uint64_t Core::read_timer() {
   std::uint64_t (*read)() = hal_.timer.get_timestamp;
-  if (read == nullptr) return 0;
   // A clock that calls back into the runtime is refused, and the refusal is logged without asking it again.
   if (reading_clock_) return last_clock_us_;
   reading_clock_ = true;

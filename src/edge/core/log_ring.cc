@@ -5,6 +5,9 @@
 namespace fusebox::edge {
 namespace {
 
+// Copied over the old text: compilers clear this much with an instruction that takes long to start.
+constexpr std::uint8_t kNoText[FUSE_LOG_MSG_MAX] = {};
+
 // Where the entry with number `sequence` lies, when `written` went before the one at `next`.
 std::uint32_t index_of(std::uint64_t sequence, std::uint64_t written, std::uint32_t next, std::uint32_t capacity) {
   const auto back = static_cast<std::uint32_t>(written - sequence);  // 1..capacity
@@ -46,7 +49,7 @@ void LogRing::write_guest(std::uint64_t timestamp_us, std::uint32_t id, std::uin
   std::memcpy(place + offsetof(fuse_log_entry_t, module_id), &id, sizeof id);
   std::memcpy(place + offsetof(fuse_log_entry_t, level), &level, sizeof level);
   std::uint8_t* message = place + offsetof(fuse_log_entry_t, message);
-  std::memset(message, 0, FUSE_LOG_MSG_MAX);
+  std::memcpy(message, kNoText, sizeof kNoText);
   std::memcpy(message, text, length);
 }
 

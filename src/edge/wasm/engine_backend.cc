@@ -58,6 +58,10 @@ LoadEnd refused(ErrorText& error, std::string_view text) {
   return LoadEnd::refused;
 }
 
+MemoryView view_of(std::span<std::byte> memory) noexcept {
+  return {reinterpret_cast<std::uint8_t*>(memory.data()), memory.size()};
+}
+
 __attribute__((noinline)) CallResult ended_badly(WasmInstance& self, std::uint64_t ticks) {
   const engine::Outcome outcome = self.guest->take_outcome();
   const char* trap = trap_text(outcome, std::exchange(self.sink_trap, nullptr), self.module->wasm);
@@ -240,8 +244,10 @@ void EngineBackend::interrupt(Instance& instance) {
 }
 
 MemoryView EngineBackend::memory(Instance& instance) {
-  const std::span<std::byte> memory = of(instance).guest->memory();
-  return {reinterpret_cast<std::uint8_t*>(memory.data()), memory.size()};
+  return view_of(of(instance).guest->memory());
+}
+MemoryView EngineBackend::memory_up_to(Instance& instance, std::uint64_t end) {
+  return view_of(of(instance).guest->memory_up_to(end));
 }
 
 std::uint32_t EngineBackend::pages(const Instance& instance) const {

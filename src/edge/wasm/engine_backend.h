@@ -52,6 +52,7 @@ class EngineBackend final : public Backend {
   CallResult call(Instance& instance, Export which, const CallLimits& limits) override;
   void interrupt(Instance& instance) override;
   MemoryView memory(Instance& instance) override;
+  MemoryView memory_up_to(Instance& instance, std::uint64_t end) override;
   std::uint32_t pages(const Instance& instance) const override;
   std::uint32_t pages_peak(const Instance& instance) const override;
 
