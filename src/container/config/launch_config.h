@@ -19,15 +19,20 @@ namespace fusebox::container {
 struct DeviceConfig {
   std::string name;
   std::string options;
+  bool has_path = false;  // of a driver: a launch failure
+  bool operator==(const DeviceConfig&) const = default;
 };
 struct MountConfig {
   std::string name;
   std::string path;
   std::string options;
+  bool operator==(const MountConfig&) const = default;
 };
 struct SocketConfig {
   std::string name;
   std::string address;
+  bool has_path = false;  // a launch failure
+  bool operator==(const SocketConfig&) const = default;
 };
 
 struct LimitsConfig {  // contract 5.3; absent = the profile's, or none
@@ -42,6 +47,7 @@ struct LimitsConfig {  // contract 5.3; absent = the profile's, or none
   std::optional<std::uint32_t> log_bytes;
   std::optional<std::uint32_t> pipes;
   std::optional<std::uint64_t> socket_bytes_per_s;
+  bool operator==(const LimitsConfig&) const = default;
 };
 
 enum class RestartPolicy : std::uint8_t { no, on_failure, always };
@@ -52,6 +58,7 @@ struct RestartConfig {
   std::uint32_t factor = 2;
   std::uint32_t max_delay_ms = 60'000;
   std::uint32_t reset_ms = 60'000;
+  bool operator==(const RestartConfig&) const = default;
 };
 
 enum class ProcView : std::uint8_t { by_privilege, all, self, none };
@@ -59,6 +66,7 @@ enum class ProcView : std::uint8_t { by_privilege, all, self, none };
 struct TlsConfig {
   std::optional<bool> verify;
   std::string ca, cert, key, server_name;  // "" = as the engine's
+  bool operator==(const TlsConfig&) const = default;
 };
 
 struct LaunchConfig {
@@ -77,6 +85,7 @@ struct LaunchConfig {
   std::vector<std::pair<std::string, TlsConfig>> tls;  // by socket name
   // + of ours: the image's tree gets a writable layer (absent in the reference): "", "memory" or "volume:<name>".
   std::string writable;
+  bool operator==(const LaunchConfig&) const = default;
 };
 
 // What a config write answers when it refuses (5.2): msgsize or inval, and for people the JSON path and the reason.

@@ -1,0 +1,84 @@
+#include "container/scheduler/offload.h"
+
+#include <chrono>
+
+namespace fusebox::container {
+namespace {
+
+constexpr std::size_t kStackBytes = 8u << 20;  // compilers recurse over the module they read
+constexpr std::chrono::seconds kIdle{5};
+
+}  // namespace
+
+Offload::~Offload() {
+  std::unique_lock lock(mutex_);
+  stopping_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return threads_ == 0; });
+  lock.unlock();
+  join_ended();
+}
+
+void Offload::run(std::unique_ptr<std::function<void()>> work) {
+  join_ended();
+  bool here = false;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(work));
+    if (idle_ < queue_.size() && threads_ < kThreadsMax) {
+      pthread_attr_t attributes;
+      ::pthread_attr_init(&attributes);
+      ::pthread_attr_setstacksize(&attributes, kStackBytes);
+      pthread_t thread{};
+      if (::pthread_create(&thread, &attributes, &main_of, this) == 0) ++threads_;
+      ::pthread_attr_destroy(&attributes);
+    }
+    here = threads_ == 0;  // no thread is to be had: late is better than never
+    if (here) {
+      work = std::move(queue_.front());
+      queue_.pop_front();
+    }
+  }
+  if (here)
+    (*work)();
+  else
+    changed_.notify_one();
+}
+
+void* Offload::main_of(void* self) noexcept {
+  static_cast<Offload*>(self)->loop();
+  return nullptr;
+}
+
+void Offload::loop() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (queue_.empty()) {
+      if (stopping_) break;
+      ++idle_;
+      const bool busy = changed_.wait_for(lock, kIdle, [this] { return stopping_ || !queue_.empty(); });
+      --idle_;
+      if (!busy) break;
+      continue;
+    }
+    const std::unique_ptr<std::function<void()>> work = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    (*work)();
+    lock.lock();
+  }
+  ended_.push_back(::pthread_self());
+  --threads_;
+  changed_.notify_all();
+}
+
+void Offload::join_ended() {
+  std::vector<pthread_t> ended;
+  {
+    const std::lock_guard lock(mutex_);
+    ended.swap(ended_);
+  }
+  for (const pthread_t thread : ended) ::pthread_join(thread, nullptr);
+}
+
+}  // namespace fusebox::container
