@@ -31,8 +31,8 @@ struct HostFolderOptions {
   // `keep`: for a writable layer, whose links belong to the namespace above it. They are stored as they are and never
   // followed here.
   enum class Links : std::uint8_t { follow_inside, keep } links = Links::follow_inside;
-  std::optional<std::uint64_t> bytes_max;  // `dquot` beyond; needs a ledger, and makes one from the folder without
-  std::shared_ptr<Ledger> ledger;
+  std::optional<std::uint64_t> bytes_max;  // `dquot` beyond
+  std::shared_ptr<Ledger> ledger;          // what the folder holds; null with a quota: it is measured at the open
 };
 
 base::Result<std::shared_ptr<Mount>> open_host_folder(const std::filesystem::path& path, HostFolderOptions options);

@@ -34,11 +34,8 @@ struct VolumeKey {
 
 class VolumeStore {
  public:
-  struct Options {
-    bool kernel_walk = true;
-  };
   // Makes the root, 0700, when it is missing.
-  static base::Result<std::shared_ptr<VolumeStore>> open(const std::filesystem::path& root, Options options = {});
+  static base::Result<std::shared_ptr<VolumeStore>> open(const std::filesystem::path& root, bool kernel_walk = true);
 
   struct MountOptions {
     bool read_only = false;
@@ -56,13 +53,18 @@ class VolumeStore {
   base::Result<void> remove(const VolumeKey& key);
 
  private:
-  VolumeStore(std::filesystem::path root, Options options) : root_(std::move(root)), options_(options) {}
+  VolumeStore(std::filesystem::path root, bool kernel_walk) : root_(std::move(root)), kernel_walk_(kernel_walk) {}
+  struct Use {
+    std::weak_ptr<Ledger> ledger;
+    std::vector<std::weak_ptr<Mount>> mounts;
+  };
   base::Result<std::filesystem::path> folder_of(const VolumeKey& key) const;
+  bool in_use(const std::filesystem::path& path) const;
 
   std::filesystem::path root_;
-  Options options_;
+  bool kernel_walk_;
   mutable std::mutex mutex_;
-  std::map<std::filesystem::path, std::weak_ptr<Ledger>> ledgers_;  // guarded by mutex_
+  std::map<std::filesystem::path, Use> uses_;  // guarded by mutex_
 };
 
 }  // namespace fusebox::vfs

@@ -1,0 +1,155 @@
+#include "vfs/folder/ledger.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <limits>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.h"
+#include "base/freed.h"
+
+namespace fusebox::vfs {
+
+using base::Fd;
+
+namespace {
+
+struct CloseDir {
+  void operator()(DIR* dir) const noexcept { ::closedir(dir); }
+};
+
+std::unexpected<base::Error> failure(std::string_view step, int saved_errno) {
+  return base::fail(base::errno_error("volume: cannot measure it: " + std::string(step), saved_errno));
+}
+
+// Walks down with one handle at a time, however deep the folders are, and back up by "..", which must lead to where it
+// came from.
+class Measure {
+ public:
+  explicit Measure(Fd root) : here_(std::move(root)) {}
+
+  base::Result<void> run() {
+    FB_CHECK(enter());
+    while (!frames_.empty()) {
+      if (frames_.back().folders.empty()) {
+        FB_CHECK(leave());
+        continue;
+      }
+      const std::string name = std::move(frames_.back().folders.back());
+      frames_.back().folders.pop_back();
+      here_ = Fd::adopt(::openat(here_.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+      if (!here_) return failure("open", errno);
+      FB_CHECK(enter());
+    }
+    return {};
+  }
+  std::uint64_t bytes = 0;
+  std::uint64_t names = 0;
+
+ private:
+  struct Frame {
+    dev_t device;
+    ino_t inode;
+    std::vector<std::string> folders;  // still to be entered
+  };
+
+  base::Result<void> enter() {
+    struct stat info{};
+    if (::fstat(here_.get(), &info) != 0) return failure("stat", errno);
+    frames_.push_back({info.st_dev, info.st_ino, {}});
+    Fd copy = Fd::adopt(::openat(here_.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    const std::unique_ptr<DIR, CloseDir> dir(copy ? ::fdopendir(copy.get()) : nullptr);
+    if (!dir) return failure("open", errno);
+    copy.release();
+    while (true) {
+      errno = 0;
+      const dirent* entry = ::readdir(dir.get());
+      if (entry == nullptr) break;
+      const std::string_view name = entry->d_name;
+      if (name != "." && name != "..") FB_CHECK(count(entry->d_name));
+    }
+    if (errno != 0) return failure("read", errno);
+    return {};
+  }
+
+  base::Result<void> count(const char* name) {
+    struct stat info{};
+    if (::fstatat(here_.get(), name, &info, AT_SYMLINK_NOFOLLOW) != 0) return failure("stat", errno);
+    ++names;
+    if (S_ISDIR(info.st_mode)) frames_.back().folders.emplace_back(name);
+    if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) return {};
+    if (info.st_nlink > 1 && !seen_.emplace(info.st_dev, info.st_ino).second) return {};
+    bytes += static_cast<std::uint64_t>(info.st_size);
+    return {};
+  }
+
+  base::Result<void> leave() {
+    frames_.pop_back();
+    if (frames_.empty()) return {};
+    here_ = Fd::adopt(::openat(here_.get(), "..", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    struct stat info{};
+    if (!here_ || ::fstat(here_.get(), &info) != 0) return failure("go up", errno);
+    if (info.st_dev != frames_.back().device || info.st_ino != frames_.back().inode)
+      return base::fail(base::Errc::corrupt, "volume: cannot measure it: its folders are being moved; try again");
+    return {};
+  }
+
+  Fd here_;
+  std::vector<Frame> frames_;
+  std::set<std::pair<dev_t, ino_t>> seen_;  // files with several names
+};
+
+}  // namespace
+
+base::Result<std::shared_ptr<Ledger>> Ledger::measure(int directory) {
+  Fd root = Fd::adopt(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root) return failure("open", errno);
+  Measure measure(std::move(root));
+  FB_CHECK(measure.run());
+  auto ledger = std::make_shared<Ledger>();
+  ledger->bytes_ = measure.bytes;
+  ledger->names_ = measure.names;
+  return ledger;
+}
+
+std::uint64_t Ledger::room(std::optional<std::uint64_t> bytes_max) const noexcept {
+  const std::uint64_t most = bytes_max.value_or(std::numeric_limits<std::uint64_t>::max());
+  return bytes_ < most ? most - bytes_ : 0;
+}
+
+bool Ledger::has_room_for_name(std::optional<std::uint64_t> bytes_max) const noexcept {
+  return !bytes_max || names_ < names_max(*bytes_max);
+}
+
+void Ledger::resized(std::uint64_t from, std::uint64_t to) noexcept {
+  if (to >= from)
+    bytes_ += to - from;
+  else
+    release(from - to);
+}
+
+void Ledger::name_removed(const struct stat& before) noexcept {
+  if (names_ > 0) --names_;
+  const bool has_bytes = S_ISREG(before.st_mode) || S_ISLNK(before.st_mode);
+  if (!has_bytes || before.st_nlink > 1 || open_.contains({before.st_dev, before.st_ino})) return;
+  release(static_cast<std::uint64_t>(before.st_size));
+}
+
+void Ledger::opened(const struct stat& file) {
+  ++open_[{file.st_dev, file.st_ino}];
+}
+
+void Ledger::closed(const struct stat& file) noexcept {
+  const auto found = open_.find({file.st_dev, file.st_ino});
+  if (found == open_.end() || --found->second > 0) return;
+  open_.erase(found);
+  if (file.st_nlink == 0) release(static_cast<std::uint64_t>(file.st_size));
+}
+
+}  // namespace fusebox::vfs

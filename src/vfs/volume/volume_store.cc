@@ -1,0 +1,132 @@
+#include "vfs/volume/volume_store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include <algorithm>
+#include <system_error>
+
+#include "base/files.h"
+#include "base/text.h"
+#include "vfs/folder/host_folder.h"
+#include "vfs/folder/ledger.h"
+#include "vfs/namespace.h"
+
+namespace fusebox::vfs {
+
+namespace fs = std::filesystem;
+using base::Errc;
+
+namespace {
+
+constexpr std::string_view kShared = "shared", kPrivate = "private";
+
+base::Result<void> check_component(std::string_view what, std::string_view name) {
+  const bool fits = !name.empty() && name != "." && name != ".." && name.size() <= kComponentBytesMax &&
+                    name.find('/') == name.npos && name.find('\0') == name.npos;
+  if (fits) return {};
+  return base::fail(Errc::invalid, "volume: the " + std::string(what) + " " + base::in_quotes(name) +
+                                       " must be one path component of 1 to 255 bytes, not \".\" or \"..\"");
+}
+
+// Names of the folders in a folder, in order; none when it does not exist.
+base::Result<std::vector<std::string>> folders_in(const fs::path& path) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+    if (it->is_directory(error)) names.push_back(it->path().filename().string());
+  }
+  if (error && error != std::errc::no_such_file_or_directory)
+    return base::fail(base::errno_error("volumes: cannot list " + path.string(), error.value()));
+  std::ranges::sort(names);
+  return names;
+}
+
+// Makes the folder and says whether it can be used.
+base::Result<void> make_folder(const fs::path& path) {
+  HostFolderOptions probe;
+  probe.create = true;
+  FB_CHECK(open_host_folder(path, probe));
+  return {};
+}
+
+base::Result<std::shared_ptr<Ledger>> measure(const fs::path& path) {
+  FB_CHECK(make_folder(path));
+  const base::Fd folder = base::Fd::adopt(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return base::fail(base::errno_error("cannot open the folder " + path.string(), errno));
+  return Ledger::measure(folder.get());
+}
+
+}  // namespace
+
+base::Result<std::shared_ptr<VolumeStore>> VolumeStore::open(const fs::path& root, bool kernel_walk) {
+  FB_CHECK(base::within("volumes", make_folder(root)));
+  return std::shared_ptr<VolumeStore>(new VolumeStore(root, kernel_walk));
+}
+
+base::Result<fs::path> VolumeStore::folder_of(const VolumeKey& key) const {
+  FB_CHECK(check_component("name", key.name));
+  if (key.instance.empty()) return root_ / kShared / key.name;
+  FB_CHECK(check_component("instance", key.instance));
+  return root_ / kPrivate / key.instance / key.name;
+}
+
+base::Result<std::shared_ptr<Mount>> VolumeStore::mount(const VolumeKey& key, const MountOptions& options) {
+  FB_TRY(const fs::path path, folder_of(key));
+  const std::lock_guard lock(mutex_);
+  Use& use = uses_[path];
+  HostFolderOptions folder;
+  folder.read_only = options.read_only;
+  folder.create = true;
+  folder.mount_index = options.mount_index;
+  folder.kernel_walk = kernel_walk_;
+  folder.bytes_max = options.bytes_max;
+  folder.ledger = use.ledger.lock();
+  // Another container may mount a shared volume with a quota while this one writes.
+  if (!folder.ledger && (options.bytes_max || key.instance.empty())) {
+    FB_TRY(folder.ledger, measure(path));
+    use.ledger = folder.ledger;
+  }
+  FB_TRY(auto mount, base::within("volume " + base::in_quotes(key.name), open_host_folder(path, std::move(folder))));
+  std::erase_if(use.mounts, [](const std::weak_ptr<Mount>& old) { return old.expired(); });
+  use.mounts.push_back(mount);
+  return mount;
+}
+
+bool VolumeStore::in_use(const fs::path& path) const {
+  const auto use = uses_.find(path);
+  return use != uses_.end() &&
+         std::ranges::any_of(use->second.mounts, [](const auto& mount) { return !mount.expired(); });
+}
+
+base::Result<std::vector<VolumeStore::Volume>> VolumeStore::list() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Volume> volumes;
+  const auto add_all = [&](const fs::path& folder, const std::string& instance) -> base::Result<void> {
+    FB_TRY(const auto names, folders_in(folder));
+    for (const std::string& name : names)
+      volumes.push_back({.key = {.instance = instance, .name = name}, .in_use = in_use(folder / name)});
+    return {};
+  };
+  FB_CHECK(add_all(root_ / kShared, ""));
+  FB_TRY(const auto instances, folders_in(root_ / kPrivate));
+  for (const std::string& instance : instances) FB_CHECK(add_all(root_ / kPrivate / instance, instance));
+  return volumes;
+}
+
+base::Result<void> VolumeStore::remove(const VolumeKey& key) {
+  FB_TRY(const fs::path path, folder_of(key));
+  const std::lock_guard lock(mutex_);
+  const std::string step = "volume " + base::in_quotes(key.name);
+  if (in_use(path)) return base::fail(Errc::unavailable, step + ": a container uses it; stop the container first");
+  std::error_code error;
+  if (!fs::is_directory(fs::symlink_status(path, error)))
+    return base::fail(Errc::not_found, step + ": there is no such volume");
+  fs::remove_all(path, error);
+  if (error) return base::fail(base::errno_error(step + ": cannot remove it", error.value()));
+  uses_.erase(path);
+  if (!key.instance.empty()) fs::remove(path.parent_path(), error);  // refused while the instance has others
+  return {};
+}
+
+}  // namespace fusebox::vfs
