@@ -35,8 +35,11 @@ class Console {
 };
 
 std::shared_ptr<Console> make_null_console();
-std::shared_ptr<Console> make_log_console(std::shared_ptr<LogStore> store, std::string instance);
-// Slot 0 reads the pipe; 1 and 2 write to it, the oldest bytes give way. Attached until detach().
+// `ring_bytes` as in LogStore::append().
+std::shared_ptr<Console> make_log_console(std::shared_ptr<LogStore> store, std::string instance,
+                                          std::uint32_t ring_bytes = 0);
+// Slot 0 reads the pipe; 1 and 2 write to it, the oldest bytes give way. Attached until detach(). `nospc`, `nametoolong`,
+// `inval` as PipePool::attach_console().
 Io<std::shared_ptr<Console>> make_pipe_console(PipePool& pool, std::string_view pipe_name, int slot);
 // `host_fd`: the engine's 0, 1 or 2, or what a client of `attach` brought; `keep`: what keeps it open, may be null.
 std::shared_ptr<Console> make_host_console(int host_fd, std::shared_ptr<void> keep = nullptr);

@@ -1,10 +1,10 @@
 // The named pipes of an engine: one pool for all containers, and a reserve that only consoles draw on.
 //
 // A pipe appears with its first opener and goes when it has no reader, no writer and no data. The pool's pipes are counted
-// against it and against the share of the container that made them; console pipes against the reserve, whose unread pipes
-// of the dead make room for the living, oldest first.
+// against it and against the share of the container that made them; console pipes against the reserve, whose pipes without
+// a console make room for the living, oldest first: they lose their name, whoever has them open reads on to the end.
 //
-// Owner    Pipes and mounts keep the pool alive.
+// Owner    PipeEnds and mounts keep the pool alive.
 // Threads  everything: any. PipeEnd: one at a time.
 // Errors   nospc: pool or share is full; acces: the name is outside the globs; nametoolong: beyond kPipeNameBytesMax.
 // Contract containers.md 8.2, 13
@@ -13,7 +13,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <optional>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +22,7 @@
 
 namespace fusebox::vfs {
 
-class Pipe;
+class Pipe;  // pipe.h
 inline constexpr std::size_t kPipeNameBytesMax = 31;
 
 struct PipePoolOptions {
@@ -39,21 +39,26 @@ struct PipeShare {
   std::atomic<std::uint32_t> pipes{0};
 };
 
+class PipePool;
+
 // One attached reader or writer; detaches when destroyed.
 class PipeEnd {
  public:
   enum class Side : std::uint8_t { read, write };
   PipeEnd(PipeEnd&&) noexcept = default;
-  PipeEnd& operator=(PipeEnd&& from) noexcept;
+  PipeEnd& operator=(PipeEnd&&) = delete;
   ~PipeEnd();
-  Pipe& pipe() const noexcept { return *pipe_; }
+  const std::shared_ptr<Pipe>& pipe() const noexcept { return pipe_; }
   Side side() const noexcept { return side_; }
 
  private:
   friend class PipePool;
-  PipeEnd(std::shared_ptr<Pipe> pipe, Side side) noexcept : pipe_(std::move(pipe)), side_(side) {}
-  std::shared_ptr<Pipe> pipe_;
+  PipeEnd(std::shared_ptr<PipePool> pool, std::shared_ptr<Pipe> pipe, Side side, bool console) noexcept
+      : pool_(std::move(pool)), pipe_(std::move(pipe)), side_(side), console_(console) {}
+  std::shared_ptr<PipePool> pool_;
+  std::shared_ptr<Pipe> pipe_;  // null: moved from
   Side side_;
+  bool console_;
 };
 
 class PipePool : public std::enable_shared_from_this<PipePool> {
@@ -76,9 +81,19 @@ class PipePool : public std::enable_shared_from_this<PipePool> {
 
  private:
   friend class PipeEnd;
-  struct Impl;
-  explicit PipePool(std::unique_ptr<Impl> impl) noexcept;
-  std::unique_ptr<Impl> impl_;
+  struct Entry;
+  explicit PipePool(const PipePoolOptions& options);
+  Io<PipeEnd> attach_to(Entry& entry, PipeEnd::Side side, bool console);
+  void detach(const PipeEnd& end) noexcept;
+  std::uint32_t count(bool console) const noexcept;
+  void forget_oldest_without_console();
+  Entry& add(std::string_view name, bool console, const std::shared_ptr<PipeShare>& share);
+  void remove(const Pipe& pipe) noexcept;
+
+  PipePoolOptions options_;
+  mutable std::mutex mutex_;
+  std::vector<std::unique_ptr<Entry>> entries_;  // guarded by mutex_; in order of creation
+  std::uint64_t sequence_ = 0;                   // guarded by mutex_
 };
 
 // /dev/pipe of one container; `path` is where it stands.
