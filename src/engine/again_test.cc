@@ -297,8 +297,41 @@ TEST_P(Again, AFunctionThatCannotAskIsRefusedBehindAWrapper) {
   const auto linked = Program::link(must(Code::compile(engine_, test::wat(kGuest))), offers);
   ASSERT_FALSE(linked);
   EXPECT_EQ(linked.error().message,
-            "import ask.tell: this engine lets functions of \"ask\" ask to be called again; offer it with "
-            "may_ask_again");
+            "import ask.tell: this engine lets it ask to be called again; offer it with may_ask_again");
+}
+
+TEST_P(Again, SingleFunctionsCanBeNamed) {
+  EngineOptions named = options(GetParam());
+  for (const auto& [which, waits] : std::vector<std::pair<std::string, bool>>{
+           {"ask.tell", true}, {"ask.tel", false}, {"ask.tell2", false}, {"as", false}, {"asks", false}}) {
+    named.may_ask_again = {which};
+    engine_ = must(Engine::create(named));
+    auto offers = imports();
+    offers[0].may_ask_again = false;
+    const auto linked = Program::link(must(Code::compile(engine_, test::wat(kGuest))), offers);
+    EXPECT_EQ(linked.has_value(), !waits) << which;
+  }
+}
+
+TEST_P(Again, ProgramsKeepWhatTheirFunctionsNeed) {
+  auto env = std::make_shared<int>(0);
+  const std::weak_ptr<int> watched = env;
+  auto offers = imports([](HostContext&, void* raw, RawValue* values) {
+    ++*static_cast<int*>(raw);
+    values[0].i32 = 1;
+    return true;
+  });
+  offers[0].env = env.get();
+  offers[0].keep = std::move(env);
+  auto guest = instance_of(program_of(engine_, kGuest, offers));
+  offers.clear();
+  auto call = start(*guest, "run");
+  EXPECT_TRUE(call->poll());
+  ASSERT_FALSE(watched.expired());
+  EXPECT_EQ(*watched.lock(), 1);
+  call.reset();
+  guest.reset();
+  EXPECT_TRUE(watched.expired());
 }
 
 TEST_P(Again, OnlyAFunctionWithOneI32CanAsk) {

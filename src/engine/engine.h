@@ -54,9 +54,9 @@ struct EngineOptions {
   std::uint64_t pool_memory_bytes = 256u << 20;  // largest linear memory that fits a pool slot
   std::uint32_t pool_table_elements = 20'000;
   bool async = false;  // calls run on fibers; blocking host functions suspend
-  // Import modules whose functions may answer kCallAgain: code is compiled so that it waits and calls them again. Needs
-  // `async`, and stopping by time or ticks. Their functions with exactly one i32 as result are all meant: each that a
-  // program is linked with must be marked HostImport::may_ask_again.
+  // Which imports may answer kCallAgain: code is compiled so that it waits and calls them again. Each entry is a module
+  // ("wasi_unstable") or one function ("env.puts"); meant are functions with exactly one i32 as result, and each that a
+  // program is linked with must be marked HostImport::may_ask_again. Needs `async`, and stopping by time or ticks.
   std::vector<std::string> may_ask_again = {};
   // NaN results with the same bits on every processor, for replay across architectures. Floating point code then takes
   // 2.6 to 5.6 times as long (docs/adr/0004-engine-settings.md).
@@ -130,6 +130,7 @@ struct HostImport {
   // answers false, and at the next one it is called again with the same arguments. A failure in ordinary calls, and where
   // the engine's options do not name `module`. Other answers cost no more than those of other functions.
   bool may_ask_again = false;
+  std::shared_ptr<const void> keep = {};  // programs linked with it keep this; what `env` lies in, if it is not static
 };
 
 class Engine : public std::enable_shared_from_this<Engine> {

@@ -46,13 +46,13 @@ enum class MeterMode : std::uint8_t { time, ticks };  // `ticks` counts and can 
 struct MeterOptions {
   MeterMode mode = MeterMode::ticks;
   bool unroll = true;                               // small loops; ticks are the same without
-  std::span<const std::string> may_ask_again = {};  // import modules; EngineOptions::may_ask_again
+  std::span<const std::string> may_ask_again = {};  // as EngineOptions::may_ask_again
 };
 
-// Whether calls of this import go through a wrapper that calls it again when asked to: a function of one of those modules
-// with exactly one i32 as result.
-bool may_ask_again(const Import& import, std::span<const std::string> modules) noexcept;
-bool any_may_ask_again(const ModuleInfo& info, std::span<const std::string> modules) noexcept;
+// Whether calls of this import go through a wrapper that calls it again when asked to: a function with exactly one i32 as
+// result, named by `which` ("module" or "module.field").
+bool may_ask_again(const Import& import, std::span<const std::string> which) noexcept;
+bool any_may_ask_again(const ModuleInfo& info, std::span<const std::string> which) noexcept;
 
 // What the host must know about the rewritten code to read its traps. Sorted by offset; offsets are of the rewritten module.
 struct MeterMap {

@@ -62,8 +62,7 @@ struct alignas(64) OwnCacheLine : Program {
 // A wrapper takes the answer kCallAgain for itself, so the function behind it must know; and only an i32 can be that.
 base::Result<void> check_asking(const Import& import, const HostImport& offer, bool waits) {
   if (waits && !offer.may_ask_again) {
-    return link_error(import, "this engine lets functions of \"" + import.module +
-                                  "\" ask to be called again; offer it with may_ask_again");
+    return link_error(import, "this engine lets it ask to be called again; offer it with may_ask_again");
   }
   if (offer.may_ask_again && (offer.blocking != nullptr || offer.type.results != std::vector{ValType::i32})) {
     return link_error(import,

@@ -6,13 +6,19 @@
 
 namespace fusebox::engine {
 
-bool may_ask_again(const Import& import, std::span<const std::string> modules) noexcept {
-  return import.kind == ExternKind::function && import.function.results == std::vector{ValType::i32} &&
-         std::ranges::find(modules, import.module) != modules.end();
+bool may_ask_again(const Import& import, std::span<const std::string> which) noexcept {
+  if (import.kind != ExternKind::function || import.function.results.size() != 1 ||
+      import.function.results[0] != ValType::i32)
+    return false;
+  return std::ranges::any_of(which, [&](std::string_view name) {
+    if (!name.starts_with(import.module)) return false;
+    name.remove_prefix(import.module.size());
+    return name.empty() || (name.starts_with('.') && name.substr(1) == import.field);
+  });
 }
 
-bool any_may_ask_again(const ModuleInfo& info, std::span<const std::string> modules) noexcept {
-  return std::ranges::any_of(info.imports, [&](const Import& import) { return may_ask_again(import, modules); });
+bool any_may_ask_again(const ModuleInfo& info, std::span<const std::string> which) noexcept {
+  return std::ranges::any_of(info.imports, [&](const Import& import) { return may_ask_again(import, which); });
 }
 
 namespace metering {
@@ -90,11 +96,11 @@ std::uint32_t Again::moved(std::uint32_t function) const noexcept {
   return wrappers_begin + static_cast<std::uint32_t>(found - imports.begin());
 }
 
-Again plan_again(const wasm::Module& module, std::span<const std::string> modules) {
+Again plan_again(const wasm::Module& module, std::span<const std::string> which) {
   Again again;
   for (const Import& import : module.info.imports) {
     if (import.kind != ExternKind::function) continue;
-    if (may_ask_again(import, modules)) again.imports.push_back(again.imported);
+    if (may_ask_again(import, which)) again.imports.push_back(again.imported);
     ++again.imported;
   }
   const auto& types = module.info.types;

@@ -38,7 +38,7 @@ struct Again {
   std::uint32_t moved(std::uint32_t function) const noexcept;
 };
 
-Again plan_again(const wasm::Module& module, std::span<const std::string> modules);
+Again plan_again(const wasm::Module& module, std::span<const std::string> which);
 
 // The code entry of the wrapper of `import`: size, locals, body.
 void write_wrapper(Emitter& out, const Again& again, const wasm::Module& module, std::uint32_t import);
