@@ -345,6 +345,15 @@ TEST(MeterBulk, LargeSegmentsAndDroppedOnes) {
   }
 }
 
+TEST(MeterBulk, ANumberThatLooksLikeMemoryInitIsNone) {
+  // 1148 is fc 08 in LEB128, as memory.init is; without a data count section the module cannot hold one.
+  const std::string text = R"((module (memory (export "memory") 2) (data (i32.const 0) ")" + std::string(70'000, 'x') +
+                           R"(") (func (export "f") (result i32) (i32.const 1148))))";
+  Guest g = guest(text);
+  ASSERT_TRUE(g.instance);
+  EXPECT_FALSE(g.instance->call("f", {}, 100).trapped);
+}
+
 // ---- the module around the code
 
 TEST(MeterModule, EverythingButCodeStays) {

@@ -1,5 +1,7 @@
 #include "engine/meter/helpers.h"
 
+#include <algorithm>
+
 namespace fusebox::engine::metering {
 namespace {
 
@@ -166,7 +168,10 @@ std::vector<Helper> plan_helpers(base::ByteView code, const wasm::Module& module
   if (module.info.memories.empty()) return helpers;
   if (has_misc_opcode(code, 0x0b)) helpers.push_back({HelperKind::fill, 0});
   if (has_misc_opcode(code, 0x0a)) helpers.push_back({HelperKind::copy, 0});
-  if (!has_misc_opcode(code, 0x08)) return helpers;
+  // The bytes may stand for something else; memory.init is only valid, and there only meant, behind a data count section.
+  const bool counted = std::ranges::any_of(
+      module.sections, [](const wasm::Section& section) { return section.id == wasm::SectionId::data_count; });
+  if (!counted || !has_misc_opcode(code, 0x08)) return helpers;
   for (std::uint32_t i = 0; i < module.data_sizes.size(); ++i) {
     if (module.data_sizes[i] > kBulkPieceBytes) helpers.push_back({HelperKind::init, i});
   }
