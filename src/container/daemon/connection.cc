@@ -1,6 +1,7 @@
 #include "container/daemon/connection.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -151,7 +152,8 @@ Connection::Answer Connection::hello(const Node&, Message&) {
   out.string(containers().options().version);
   json::Writer profile;
   profile.string(containers().options().profile.name);
-  return member("version", out.text()) + "," + member("profile", profile.text());
+  return member("version", out.text()) + "," + member("profile", profile.text()) + "," +
+         member("pid", std::to_string(::getpid()));
 }
 
 Connection::Answer Connection::list(const Node& request, Message&) {
