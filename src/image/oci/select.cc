@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "image/archive.h"
+#include "image/oci/media_types.h"
 
 namespace fusebox::image::oci {
 namespace {
@@ -79,6 +80,10 @@ base::Result<const Descriptor*> choose_platform(std::span<const Descriptor> entr
     order.emplace_back([wanted](const Descriptor& entry) {
       return entry.platform && entry.platform->os == wanted.os && entry.platform->architecture == wanted.architecture &&
              (wanted.variant.empty() || entry.platform->variant == wanted.variant);
+    });
+    // Layouts often hold one index, which says more, or one manifest, whose platform only its configuration knows.
+    order.emplace_back([&](const Descriptor& entry) {
+      return has_no_platform(entry) && (entries.size() == 1 || document_kind(entry.media_type) == DocumentKind::index);
     });
   } else {
     order.emplace_back([](const Descriptor& entry) { return is(entry, "wasip1", is_exactly_wasm); });
