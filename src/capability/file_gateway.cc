@@ -114,7 +114,7 @@ Result<FileGateway> FileGateway::open(const policy::FileRules& read, const polic
   FileGateway gateway(read, write, seams);
   FB_TRY(gateway.read_roots_, open_roots("fs.read", read, base_dir));
   FB_TRY(gateway.write_roots_, open_roots("fs.write", write, base_dir));
-  gateway.kernel_walk_ = seams.walk == PathWalk::automatic && kernel_can_walk();
+  gateway.kernel_walk_ = seams.walk == PathWalk::automatic && base::kernel_can_walk_beneath();
   return gateway;
 }
 
