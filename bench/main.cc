@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "edge_lines.h"
 #include "heavy_lines.h"
+#include "image_lines.h"
 
 namespace fusebox::cli::bench {
 namespace {
@@ -33,6 +34,7 @@ std::vector<Line> all_lines(const HeavyOptions& heavy) {
   lines.push_back({"edge.load", measure_edge_load});
   lines.push_back({"edge.stop", measure_edge_stop});
   lines.push_back({"edge.period", measure_edge_period});
+  lines.push_back({"container.image", measure_image});
   lines.push_back({"layout", measure_layouts});
   lines.push_back({"compute", with_options(measure_compute)});
   lines.push_back({"density", with_options(measure_density)});
