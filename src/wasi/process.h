@@ -4,7 +4,8 @@
 // block returns kCallAgain (engine.h): the engine suspends the guest, AsyncCall::poll() answers false, and waits() holds
 // what the call waits for. When the next poll() comes the call is tried again.
 //
-//   Process process(options);
+//   EngineOptions options{.async = true, .may_ask_again = may_ask_again(), ...};
+//   Process process(...);
 //   auto program = Program::link(code, imports(code->info()));
 //   auto started = Instance::create(program, limits, &process, budget);
 //   auto call = AsyncCall::start(*started->instance, entry, ...);
@@ -66,7 +67,10 @@ class Process {
 
 // Everything a module may import (contract 3.1): wasi_snapshot_preview1, wasi_unstable, `wanted`, `env`; and, for each
 // function import that none of them offers, a function that ends the run with
-// "failed to call unlinked import function (<module>, <name>)". Their env is static: they outlive every Program.
+// "failed to call unlinked import function (<module>, <name>)".
 std::vector<engine::HostImport> imports(const engine::ModuleInfo& info);
+
+// EngineOptions::may_ask_again for engines whose programs are linked with imports().
+std::vector<std::string> may_ask_again();
 
 }  // namespace fusebox::wasi
