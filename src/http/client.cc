@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "http/curl_library.h"
 #include "http/limits.h"
@@ -151,7 +152,13 @@ struct Call {
   const Request& request;
   ResponseReader reader;
   bool refused_address = false;
+  std::uint64_t sunk_bytes = 0;
+  std::optional<base::Error> failure = std::nullopt;  // of the caller's sink or source
 };
+
+bool is_success(int status) noexcept {
+  return status >= 200 && status < 300;
+}
 
 std::size_t on_header(char* data, std::size_t size, std::size_t count, void* user) {
   const std::size_t bytes = size * count;
@@ -159,8 +166,32 @@ std::size_t on_header(char* data, std::size_t size, std::size_t count, void* use
   return verdict == ResponseReader::Verdict::go_on ? bytes : 0;
 }
 
+// Whether the exchange goes on.
+bool to_sink(Call& call, std::string_view piece) {
+  if (piece.size() > call.request.body_bytes_max - call.sunk_bytes) {
+    call.failure = base::Error{
+        Errc::exhausted, "the response body is larger than " + std::to_string(call.request.body_bytes_max) + " bytes",
+        "TOO_LARGE", nullptr};
+    return false;
+  }
+  call.sunk_bytes += piece.size();
+  auto taken = call.request.sink(piece);
+  if (!taken) call.failure = taken.error();
+  return taken.has_value();
+}
+
+std::size_t on_read(char* into, std::size_t size, std::size_t count, void* user) {
+  auto* call = static_cast<Call*>(user);
+  auto got = call->request.source->read(std::span(into, size * count));
+  if (got) return *got;
+  call->failure = got.error();
+  return CURL_READFUNC_ABORT;
+}
+
 std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
   const std::size_t bytes = size * count;
+  auto* call = static_cast<Call*>(user);
+  if (call->request.sink && is_success(call->reader.status())) return to_sink(*call, {data, bytes}) ? bytes : 0;
   const auto verdict = static_cast<Call*>(user)->reader.body_piece({data, bytes});
   return verdict == ResponseReader::Verdict::go_on || bytes == 0 ? bytes : 0;
 }
@@ -236,6 +267,13 @@ void set_protections(Options& options, const ClientOptions& client) {
 void set_method(Options& options, const Request& request) {
   if (request.method == "HEAD") {
     options.set(CURLOPT_NOBODY, 1L);
+    return;
+  }
+  if (request.source != nullptr) {
+    options.set(CURLOPT_POST, 1L);
+    options.set(CURLOPT_POSTFIELDS, static_cast<const char*>(nullptr));
+    options.set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.source->bytes));
+    options.set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
     return;
   }
   const bool sends_body =
@@ -346,6 +384,11 @@ Result<Response> Client::Line::exchange(const Request& request, const ClientOpti
   options.set(CURLOPT_USERAGENT, "fusebox");
   options.set(CURLOPT_TIMEOUT_MS, milliseconds_of(request.time_limit));
   options.set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds_of(request.time_limit));
+  if (request.stall_limit.count() > 0) {
+    options.set(CURLOPT_LOW_SPEED_LIMIT, 1L);
+    options.set(CURLOPT_LOW_SPEED_TIME,
+                static_cast<long>(std::chrono::ceil<std::chrono::seconds>(request.stall_limit).count()));
+  }
   // On a kept connection that turns out dead curl sends again; only what may safely arrive twice is sent on one.
   options.set(CURLOPT_FRESH_CONNECT, is_idempotent(request.method) ? 0L : 1L);
   options.set(CURLOPT_OPENSOCKETFUNCTION, &on_open);
@@ -354,6 +397,10 @@ Result<Response> Client::Line::exchange(const Request& request, const ClientOpti
   options.set(CURLOPT_HEADERDATA, &call);
   options.set(CURLOPT_WRITEFUNCTION, &on_body);
   options.set(CURLOPT_WRITEDATA, &call);
+  if (request.source != nullptr) {
+    options.set(CURLOPT_READFUNCTION, &on_read);
+    options.set(CURLOPT_READDATA, &call);
+  }
   FB_CHECK(options.result());
   if (curl_.multi_add_handle(multi_.get(), easy_.get()) != CURLM_OK)
     return network("the exchange could not be started");
@@ -384,6 +431,7 @@ Result<CURLcode> Client::Line::transfer(const StopCheck& stop) {
 
 Result<Response> Client::Line::conclude(Call& call, const Result<CURLcode>& code) {
   if (!code) return base::fail(code.error());
+  if (call.failure) return base::fail(*call.failure);
   switch (call.reader.verdict()) {
     case ResponseReader::Verdict::headers_too_large:
       return fail(Errc::exhausted,

@@ -14,6 +14,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -42,14 +43,26 @@ struct Target {
   std::string path_and_query;  // starts with '/'; sent as it is
 };
 
+// A request body that is not in memory. `read` fills at most the span and says how much; 0 only after `bytes`.
+struct BodySource {
+  std::uint64_t bytes = 0;
+  std::function<base::Result<std::size_t>(std::span<char>)> read;
+};
+
+// Takes a response body piece by piece. An error ends the exchange and is what send() returns.
+using BodySink = std::function<base::Result<void>(std::string_view piece)>;
+
 struct Request {
   std::string method = "GET";  // upper case
   Target target;
   std::vector<Header> headers;           // beside Host, Content-Length, Accept and User-Agent
   std::string_view body;                 // outlives the call
+  const BodySource* source = nullptr;    // instead of `body`; outlives the call
   std::span<const IpAddress> addresses;  // checked; tried in turn; the first kPinnedAddressesMax count
   base::Nanos time_limit{0};             // for all of it, from connecting to the last byte
+  base::Nanos stall_limit{0};            // the longest time without progress; 0 = only time_limit counts
   std::uint64_t body_bytes_max = 0;
+  BodySink sink;  // gets the bodies of responses 200 to 299, which then stay out of Response::body
   // A redirect (is_redirect) with a Location ends at its headers: the body is not read and the connection is closed.
   bool drop_redirect_body = false;
   StopCheck stop;

@@ -31,6 +31,7 @@ class ResponseReader {
   Verdict body_piece(std::string_view piece);
 
   Verdict verdict() const noexcept { return verdict_; }
+  int status() const noexcept { return response_.status; }
   Response take() { return std::move(response_); }
 
  private:
