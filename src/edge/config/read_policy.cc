@@ -163,14 +163,14 @@ std::uint32_t read_subscription(const Source& source, const Node& node, const Po
   return mask;
 }
 
-const Node& first_of(const Node& policy, std::string_view a, std::string_view b) {
+const Node* first_of(const Node& policy, std::string_view a, std::string_view b) {
   const Node* node = policy.find(a);
   if (node == nullptr) node = policy.find(b);
-  return node == nullptr ? policy : *node;
+  return node == nullptr ? &policy : node;
 }
 
 void warn(const Source& source, const Node& node, const fuse_policy_t& policy) {
-  const Node& activation = first_of(node, "activation", "activation_mask");
+  const Node& activation = *first_of(node, "activation", "activation_mask");
   const bool event = (policy.activation_mask & FUSE_ACTIVATION_EVENT) != 0;
   if (event && policy.event_subscribe == 0)
     source.warning(activation, "EVENT activates the module, and it subscribes to no event");

@@ -2,14 +2,6 @@
 #include "edge/core/core.h"
 
 namespace fusebox::edge {
-namespace {
-
-template <typename Visit>
-void each_slot(std::uint32_t word, std::uint32_t index, Visit visit) {
-  for (; word != 0; word &= word - 1) visit(index * 32 + static_cast<std::uint32_t>(__builtin_ctz(word)));
-}
-
-}  // namespace
 
 void Core::post(std::uint32_t event, std::uint32_t source) {
   const std::uint32_t bit = 1u << event;

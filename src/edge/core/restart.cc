@@ -22,14 +22,14 @@ void Core::cancel_restart(Slot& slot) {
 void Core::run_restarts() {
   const std::uint64_t now_ns = port_->now_ns();
   for (std::uint32_t w = 0; w < words_; ++w) {
-    for (std::uint32_t word = restarting_.word(w); word != 0; word &= word - 1) {
-      Slot& slot = slots_[w * 32 + static_cast<std::uint32_t>(__builtin_ctz(word))];
-      if (now_ns < slot.wait_until) continue;
+    each_slot(restarting_.word(w), w, [&](std::uint32_t id) {
+      Slot& slot = slots_[id];
+      if (now_ns < slot.wait_until) return;
       cancel_restart(slot);
       ++slot.restarts;
       // A reset that fails leaves the module as it was, for the host to look at; an init that fails again is a new fault.
       if (reset(slot) == FUSE_SUCCESS) start(slot);
-    }
+    });
   }
 }
 

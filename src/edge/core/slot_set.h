@@ -9,6 +9,12 @@
 
 namespace fusebox::edge {
 
+// Visits the slots of word `index` whose bits are set, lowest first; a slot dropped meanwhile is visited all the same.
+template <typename Visit>
+void each_slot(std::uint32_t word, std::uint32_t index, Visit visit) {
+  for (; word != 0; word &= word - 1) visit(index * 32 + static_cast<std::uint32_t>(__builtin_ctz(word)));
+}
+
 class SlotSet {
  public:
   void open(std::uint32_t* words) { words_ = words; }

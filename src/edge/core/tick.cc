@@ -97,12 +97,12 @@ bool Core::next_candidate(const Pass& pass, std::uint32_t& found) {
 bool Core::highest_below(std::int64_t bound, std::int32_t& out) const {
   bool found = false;
   for (std::uint32_t w = 0; w < words_; ++w) {
-    for (std::uint32_t word = always_.word(w) | ready_.word(w) | pending_.word(w); word != 0; word &= word - 1) {
-      const std::int32_t priority = slots_[w * 32 + static_cast<std::uint32_t>(__builtin_ctz(word))].priority;
-      if (priority >= bound || (found && priority <= out)) continue;
+    each_slot(always_.word(w) | ready_.word(w) | pending_.word(w), w, [&](std::uint32_t id) {
+      const std::int32_t priority = slots_[id].priority;
+      if (priority >= bound || (found && priority <= out)) return;
       out = priority;
       found = true;
-    }
+    });
   }
   return found;
 }

@@ -46,7 +46,7 @@ bool kernel_trusts_counter() noexcept {
   char name[64] = {};
   const bool read = std::fgets(name, sizeof name, file) != nullptr;
   std::fclose(file);
-  name[std::strcspn(name, "\n")] = '\0';
+  if (char* end = std::strchr(name, '\n'); end != nullptr) *end = '\0';
   return read && (std::strcmp(name, "tsc") == 0 || std::strcmp(name, "kvm-clock") == 0 ||
                   std::strcmp(name, "hyperv_clocksource_tsc_page") == 0);
 }
