@@ -22,6 +22,9 @@ base::Result<Contents> contents_of(const LayerBytes& source, const OpenOptions& 
     return Contents{{keep_bytes(oci::tar_of_module(source.bytes))}, {}};
   }
   FB_TRY(LayerBytes tar, unpack(source, options.limits.image_bytes_max));
+  if (sniff(tar.bytes) != Form::tar) {
+    return bad_image("neither a tar archive, a gzip or zstd stream of one, nor a WebAssembly module");
+  }
   const oci::ArchiveForm archive = oci::archive_form(tar.bytes);
   if (archive == oci::ArchiveForm::plain) return Contents{{std::move(tar)}, {}};
   FB_TRY(const auto files, oci::files_of_tar(std::move(tar), options.limits));

@@ -40,10 +40,10 @@ std::uint64_t hash_of(const PathHash& hash, std::string_view path) noexcept {
 // Whether `id` has just this path, compared from its end upwards.
 bool has_path(const Tree::Impl& tree, Tree::NodeId id, std::string_view path) noexcept {
   while (true) {
-    const std::string_view name = tree.nodes[id].name;
-    if (!path.ends_with(name)) return false;
-    path.remove_suffix(name.size());
-    id = tree.links[id].parent;
+    const Tree::Impl::Step& step = tree.steps[id];
+    if (!path.ends_with(std::string_view(step.name, step.size))) return false;
+    path.remove_suffix(step.size);
+    id = step.parent;
     if (id == Tree::kRoot) return path.empty();
     if (!path.ends_with('/')) return false;
     path.remove_suffix(1);
@@ -110,8 +110,8 @@ std::size_t Tree::node_count() const noexcept {
 
 std::uint64_t Tree::index_bytes() const noexcept {
   return impl_->nodes.capacity() * sizeof(Node) + impl_->links.capacity() * sizeof(Impl::Links) +
-         impl_->children.capacity() * sizeof(NodeId) + impl_->table.bytes() + impl_->names.bytes() +
-         impl_->layers.capacity() * sizeof(LayerBytes) + sizeof(Impl);
+         impl_->steps.capacity() * sizeof(Impl::Step) + impl_->children.capacity() * sizeof(NodeId) +
+         impl_->table.bytes() + impl_->names.bytes() + impl_->layers.capacity() * sizeof(LayerBytes) + sizeof(Impl);
 }
 
 }  // namespace fusebox::image

@@ -6,7 +6,7 @@
 namespace fusebox::image {
 
 // Directories that have no entry and are only part of other entries' paths. Tools write entries for nearly all; without
-// a bound 262,144 entries could imply 33 million. At about 130 bytes a node (and the table twice while it grows) the
+// a bound 262,144 entries could imply 33 million. At about 150 bytes a node (and the table twice while it grows) the
 // largest tree stays below the 64 MiB of contract 14.5.
 inline constexpr std::size_t kImpliedDirectoriesMax = 65'536;
 

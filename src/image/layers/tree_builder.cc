@@ -121,6 +121,7 @@ std::unique_ptr<const Tree::Impl> TreeBuilder::finish(std::span<const LayerBytes
   prune_implied();
   drop_dead();
   list_children();
+  list_steps();
   tree_->layers.assign(layers.begin(), layers.end());
   return std::move(tree_);
 }
@@ -155,6 +156,8 @@ void TreeBuilder::drop_dead() {
   }
   links.resize(count);
   tree_->nodes.resize(count);
+  links.shrink_to_fit();  // a tree lives long, and growing may have left half of it unused
+  tree_->nodes.shrink_to_fit();
   tree_->table = PathTable(count);
   for (NodeId id = 1; id < count; ++id) {
     links[id].parent = moved[links[id].parent];
@@ -179,6 +182,14 @@ void TreeBuilder::list_children() {
   const auto name_of = [&](NodeId id) { return tree_->nodes[id].name; };
   for (const Tree::Impl::Links& link : links) {
     std::ranges::sort(std::span(tree_->children).subspan(link.first, link.next), std::less<>{}, name_of);
+  }
+}
+
+void TreeBuilder::list_steps() {
+  tree_->steps.reserve(tree_->nodes.size());
+  for (NodeId id = 0; id < tree_->nodes.size(); ++id) {
+    const std::string_view name = tree_->nodes[id].name;
+    tree_->steps.push_back({name.data(), static_cast<std::uint32_t>(name.size()), tree_->links[id].parent});
   }
 }
 

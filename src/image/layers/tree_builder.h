@@ -44,6 +44,7 @@ class TreeBuilder {
   void prune_implied();
   void drop_dead();
   void list_children();
+  void list_steps();
 
   std::unique_ptr<Tree::Impl> tree_;
   std::vector<Tree::NodeId> doomed_;  // work list of clear_node()

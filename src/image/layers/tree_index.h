@@ -2,7 +2,7 @@
 //
 // Owner    of everything but the contents, which the layers keep.
 // Threads  immutable once it is a tree's: any.
-// Units    about 130 bytes a node; see kNodesMax for why that matters.
+// Units    about 150 bytes a node; layer_limits.h says why that matters.
 #pragma once
 
 #include <cstddef>
@@ -26,6 +26,13 @@ struct Tree::Impl {
     bool is_alive = true;
   };
 
+  // What comparing a path from its end upwards reads, side by side: one cache line a component instead of two.
+  struct Step {
+    const char* name = nullptr;
+    std::uint32_t size = 0;
+    NodeId parent = kRoot;
+  };
+
   explicit Impl(base::Random& random) : hash(random) {}
 
   NodeId child(NodeId directory, std::string_view name) const noexcept {
@@ -38,6 +45,7 @@ struct Tree::Impl {
   NameStore names;
   std::vector<Node> nodes;
   std::vector<Links> links;
+  std::vector<Step> steps;  // made when the tree is whole
   std::vector<NodeId> children;
   std::vector<LayerBytes> layers;
 };
