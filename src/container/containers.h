@@ -55,9 +55,11 @@ struct ContainersOptions {
   // One line without prefix and line end: the bodies of contract 2.3. Called from any thread, one at a time.
   std::function<void(std::string_view)> message;
   TlsDefaults tls;
-  std::optional<policy::Policy> policy;  // system.policy: narrows launch configurations
-  std::uint8_t clock_quality = 3;        // 0..3, or kClockQualityAuto
-  bool prestat_nul = false;              // system.compat.prestatNul
+  std::optional<policy::Policy> policy;   // system.policy: narrows launch configurations
+  LimitsConfig ceilings = no_ceilings();  // system.limits: what every launch configuration is lowered to
+  bool supervised = false;                // slot 0 and the name `supervisor` are kept for launch_supervisor()
+  std::uint8_t clock_quality = 3;         // 0..3, or kClockQualityAuto
+  bool prestat_nul = false;               // system.compat.prestatNul
   std::array<int, 3> platform_fds{0, 1, 2};
   std::string version = "0.0.0";       // of /proc/wanted
   std::uint32_t workers = 0;           // 0 = processors
@@ -126,6 +128,9 @@ class Containers {
   // create_name, configure and start as one step: what `fusebox run` and `up` do.
   Controlled<void> launch(std::string_view name, LaunchConfig config, const StartOptions& options = {});
 
+  // The supervisor (17.1): its configuration is the engine's own, its image comes by path.
+  Controlled<void> launch_supervisor(LaunchConfig config, std::shared_ptr<const image::Image> image);
+
   std::optional<Status> status(std::string_view name) const;
   // Runs in slot order, then reservations without a run.
   std::vector<Status> list() const;
@@ -157,6 +162,8 @@ class Containers {
   // Ends every run, the supervisor too, and every pending restart; no start succeeds afterwards (`canceled`). True when all
   // have ended within the time.
   bool stop_all(base::Nanos timeout);
+  // For clocks that tests move by hand: deadlines are looked at now.
+  void clock_moved() noexcept;
 
   class Core;
   Core& core() noexcept { return *core_; }

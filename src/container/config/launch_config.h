@@ -50,6 +50,13 @@ struct LimitsConfig {  // contract 5.3; absent = the profile's, or none
   bool operator==(const LimitsConfig&) const = default;
 };
 
+// Lowers nothing.
+inline LimitsConfig no_ceilings() {
+  LimitsConfig limits;
+  limits.fds = UINT32_MAX;
+  return limits;
+}
+
 enum class RestartPolicy : std::uint8_t { no, on_failure, always };
 struct RestartConfig {
   RestartPolicy policy = RestartPolicy::no;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "base/fatal.h"
 #include "container/scheduler/scheduler_impl.h"
 
 namespace fusebox::container {
@@ -54,7 +53,8 @@ base::Result<void> Scheduler::Impl::begin() {
 Scheduler::Impl::~Impl() {
   offload.reset();
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    no_tasks_.wait(lock, [this] { return tasks_ == 0; });  // the last may still be in its ended()
     stopping_ = true;
     work_.notify_all();
   }
@@ -64,7 +64,6 @@ Scheduler::Impl::~Impl() {
   }
   for (const auto& worker : workers_) ::pthread_join(worker->thread, nullptr);
   for (const auto& worker : ended_) ::pthread_join(worker->thread, nullptr);
-  if (tasks_ != 0) base::fatal("a scheduler is destroyed before its tasks have ended");
 }
 
 void Scheduler::start(std::shared_ptr<Task> task) {

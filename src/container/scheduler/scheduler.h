@@ -56,7 +56,7 @@ inline constexpr base::Nanos kShareWindow{100'000'000};  // contract 5.3, cpuPer
 class Scheduler {
  public:
   static base::Result<std::unique_ptr<Scheduler>> create(const SchedulerOptions& options, const base::Clock& clock);
-  ~Scheduler();  // every task must have ended
+  ~Scheduler();  // waits for the tasks to end
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 

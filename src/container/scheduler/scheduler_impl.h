@@ -61,6 +61,7 @@ struct Scheduler::Impl {
 
   mutable std::mutex mutex_;
   std::condition_variable work_;
+  std::condition_variable no_tasks_;
   std::deque<std::shared_ptr<Place>> woken_;  // guarded by mutex_, as all below
   std::deque<std::shared_ptr<Place>> fresh_;
   std::uint32_t since_fresh_ = 0;  // woken tasks taken since a fresh one

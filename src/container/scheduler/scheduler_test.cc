@@ -168,7 +168,7 @@ TEST(Scheduler, WakeEndsAnyWaitAndIsRememberedWhileTheTaskRuns) {
     ends.wait_for(1);
     scheduler->wake(*task);  // without effect
   }
-  EXPECT_EQ(scheduler->statistics().tasks, 0u);
+  while (scheduler->statistics().tasks > 0) std::this_thread::yield();
 }
 
 // Waits for a host descriptor to become readable.
@@ -360,7 +360,7 @@ TEST(Scheduler, TenThousandSleepersAllWakeAndEnd) {
   clock.advance(2s);
   scheduler->clock_moved();
   ends.wait_for(kCount);
-  EXPECT_EQ(scheduler->statistics().tasks, 0u);
+  while (scheduler->statistics().tasks > 0) std::this_thread::yield();
 }
 
 }  // namespace

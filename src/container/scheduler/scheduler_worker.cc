@@ -136,7 +136,7 @@ void Scheduler::Impl::after_turn(const std::shared_ptr<Place>& place, Task::Turn
     lock.unlock();
     task->ended();
     lock.lock();
-    --tasks_;
+    if (--tasks_ == 0) no_tasks_.notify_all();
     return;
   }
   if (turn == Task::Turn::again) {
