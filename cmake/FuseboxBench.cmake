@@ -19,5 +19,5 @@ add_executable(fusebox_bench ${bench_sources} ${compute_objects})
 target_include_directories(fusebox_bench PRIVATE "${CMAKE_CURRENT_SOURCE_DIR}/bench")
 target_link_libraries(fusebox_bench PRIVATE fusebox_cli fusebox::wabt fusebox::wasmtime CLI11::CLI11)
 target_compile_definitions(fusebox_bench PRIVATE
-  FUSEBOX_GUEST_DIR="${CMAKE_BINARY_DIR}/guests" FUSEBOX_COMMAND="$<TARGET_FILE:fusebox>")
-add_dependencies(fusebox_bench fusebox_guests fusebox)
+  FUSEBOX_GUEST_DIR="${CMAKE_BINARY_DIR}/guests" FUSEBOX_IMAGE_DIR="${CMAKE_BINARY_DIR}/images" FUSEBOX_COMMAND="$<TARGET_FILE:fusebox>")
+add_dependencies(fusebox_bench fusebox_guests fusebox_images fusebox)

@@ -22,6 +22,9 @@ install(FILES "${FUSEBOX_WASMTIME_ARCHIVE}" DESTINATION "${CMAKE_INSTALL_LIBDIR}
 install(DIRECTORY include/fusebox DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY guest/ DESTINATION "${CMAKE_INSTALL_DATADIR}/fusebox/guest" FILES_MATCHING PATTERN "*.h" PATTERN "*.c")
 install(FILES docs/policy.schema.json docs/app_config.schema.json docs/edge-policy.schema.json DESTINATION "${CMAKE_INSTALL_DATADIR}/fusebox" OPTIONAL)
+foreach(image IN ITEMS hello http js tools wsh)  # the others are for tests and benches
+  install(FILES "${CMAKE_BINARY_DIR}/images/${image}.wapp" DESTINATION "${CMAKE_INSTALL_DATADIR}/fusebox/images")
+endforeach()
 install(FILES LICENSE README.md DESTINATION "${CMAKE_INSTALL_DOCDIR}" OPTIONAL)
 
 install(EXPORT fusebox-targets NAMESPACE fusebox:: DESTINATION "${CMAKE_INSTALL_LIBDIR}/cmake/fusebox")

@@ -15,6 +15,7 @@ fusebox_container_guest(crash FLAGS -Wl,--allow-undefined)  # one of its kinds o
 fusebox_container_guest(grow PAGES_MAX 0)
 fusebox_container_guest(tools PAGES_MAX 0)  # long lines and large folders take what the profile gives
 fusebox_container_guest(http STACK 16384 PAGES_MAX 0)  # a connection is 6 KiB, up to a hundred where there is room
+
 # JavaScript: QuickJS, compiled once by scripts/build-quickjs.sh into the user's cache folder; the script prints where.
 if(NOT FUSEBOX_QUICKJS_DIR)
   execute_process(

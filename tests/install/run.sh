@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/prefix" >/dev/null
 
-for file in bin/fusebox include/fusebox/sandbox.h include/fusebox/sandbox_c.h share/fusebox/guest/femto.h \
+for file in bin/fusebox include/fusebox/sandbox.h include/fusebox/sandbox_c.h share/fusebox/guest/femto.h share/fusebox/images/js.wapp \
             share/man/man1/fusebox.1 share/bash-completion/completions/fusebox; do
   [ -e "$work/prefix/$file" ] || { echo "test_install: $file was not installed" >&2; exit 1; }
 done
