@@ -23,8 +23,7 @@ class PathHash {
     std::uint64_t hash = directory;
     std::size_t at = 0;
     for (; name.size() - at > 8; at += 8) hash = mix(hash ^ load<std::uint64_t>(name.data() + at));
-    hash = mix(hash ^ tail(name.data() + at, name.size() - at));
-    return mix(hash ^ name.size());
+    return mix((hash ^ tail(name.data() + at, name.size() - at)) + name.size());
   }
 
  private:

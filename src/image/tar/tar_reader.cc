@@ -50,6 +50,11 @@ bool has_link(TarMember::Type type) noexcept {
   return type == TarMember::Type::symlink || type == TarMember::Type::hard_link;
 }
 
+std::unexpected<base::Error> longer_than_left(std::string_view what, std::uint64_t size, std::uint64_t left) {
+  return bad_image(std::string(what) + " has " + std::to_string(size) + " bytes, the archive has " +
+                   std::to_string(left) + " left");
+}
+
 base::Result<void> check_link(std::string_view link) {
   if (link.empty()) return bad_image("a link without a target");
   if (link.size() > kPathBytesMax) return bad_image("a link target of more than 4095 bytes");
@@ -150,16 +155,14 @@ base::Result<TarMember> TarReader::take_member(char flag, std::uint64_t header_s
   if (is_v7_directory(member, size)) member.type = TarMember::Type::directory;
   if (pax.size && *pax.size > left()) return bad_image("a pax size of more bytes than the archive has left");
   if (has_data(member.type)) {
-    FB_TRY(member.content, take_data(size, base::in_quotes(member.path())));
+    if (size > left()) return longer_than_left(base::in_quotes(member.path()), size, left());
+    FB_TRY(member.content, take_data(size, {}));
   }
   return member;
 }
 
 base::Result<base::ByteView> TarReader::take_data(std::uint64_t size, std::string_view what) {
-  if (size > left()) {
-    return bad_image(std::string(what) + " has " + std::to_string(size) + " bytes, the archive has " +
-                     std::to_string(left()) + " left");
-  }
+  if (size > left()) return longer_than_left(what, size, left());
   const base::ByteView data = archive_.subspan(at_, size);
   at_ += std::min(tar::padded(size), left());  // the padding of the last member may be missing
   return data;
