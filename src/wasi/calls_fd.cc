@@ -26,7 +26,7 @@ Errno sync(Caller& caller, u32 fd, vfs::Rights needed, bool data_only) {
 }
 
 Errno seek(Caller& caller, const Opened& open, i64 offset, Whence whence, u32 out) {
-  const auto place = open.file().seek(offset, whence);
+  const auto place = open.file().seek_waiting(caller.call_on(open.file()), offset, whence);
   if (!place) return place.error();
   caller.memory.store(out, *place);
   return Errno::success;
@@ -94,7 +94,7 @@ Errno fd_filestat_get(Caller& caller, u32 fd, u32 out) {
   const Opened open = opened(caller, fd, right::fd_filestat_get);
   if (open.failed()) return open.error;
   if (!caller.memory.has(out, kFilestatBytes<S>)) return Errno::fault;
-  const auto stat = open.file().stat();
+  const auto stat = open.file().stat_waiting(caller.call_on(open.file()));
   if (!stat) return stat.error();
   store_filestat<S>(caller.memory, out, *stat);
   return Errno::success;
