@@ -9,6 +9,7 @@
 #include "edge_lines.h"
 #include "heavy_lines.h"
 #include "image_lines.h"
+#include "vfs_lines.h"
 
 namespace fusebox::cli::bench {
 namespace {
@@ -35,6 +36,7 @@ std::vector<Line> all_lines(const HeavyOptions& heavy) {
   lines.push_back({"edge.stop", measure_edge_stop});
   lines.push_back({"edge.period", measure_edge_period});
   lines.push_back({"container.image", measure_image});
+  lines.push_back({"container.file", measure_files});
   lines.push_back({"layout", measure_layouts});
   lines.push_back({"compute", with_options(measure_compute)});
   lines.push_back({"density", with_options(measure_density)});
