@@ -23,7 +23,7 @@ engine::EngineOptions options_for(std::uint64_t stack_bytes, bool count_ticks, s
   options.stopping = count_ticks ? engine::Stopping::ticks : engine::Stopping::time;
   options.stack_bytes = stack_bytes;
   options.async = true;
-  options.may_ask_again = {"wasi_snapshot_preview1", "wasi_unstable"};
+  options.may_ask_again = wasi::may_ask_again();
   options.pool_memory_bytes = kPoolMemoryBytes;
   options.pool_instances = std::min(instances, kPooledMax);
   if (instances > kPooledMax) {
