@@ -227,6 +227,12 @@ struct Function {
   std::uint32_t results = 0;
 };
 
+// Where compiled code lies in this process; empty when it is not known.
+struct NativeRange {
+  std::uintptr_t begin = 0;
+  std::uintptr_t end = 0;
+};
+
 class Instance {
  public:
   struct Started;  // an Instance, or how its start function ended
@@ -261,6 +267,8 @@ class Instance {
   std::int64_t ticks_spent() const noexcept { return *ticks_; }  // by the last call
   std::uint64_t peak_memory_bytes() const noexcept;
   StopHandle stop_handle() const;
+  // A thread interrupted there runs guest code: it holds no lock of the host.
+  NativeRange native_code() const noexcept;
   // Gives back what an idle instance need not hold (the counter's page); the next call works as before.
   void trim() noexcept;
 

@@ -262,6 +262,15 @@ StopHandle Instance::stop_handle() const {
   return StopHandle(impl_->stop_state);
 }
 
+NativeRange Instance::native_code() const noexcept {
+  const auto module = impl_->code().module(impl_->in_pool() ? Placement::pooled : Placement::on_demand);
+  if (!module) return {};
+  void* begin = nullptr;
+  void* end = nullptr;
+  wasmtime_module_image_range(*module, &begin, &end);
+  return {reinterpret_cast<std::uintptr_t>(begin), reinterpret_cast<std::uintptr_t>(end)};
+}
+
 void StopHandle::cancel() noexcept {
   state_->cancelled.store(true);
   if (state_->watcher)

@@ -120,7 +120,8 @@ const vfs::WaitSet& Guest::waits() {
 }
 
 CodeRange Guest::code() const noexcept {
-  return {};
+  const engine::NativeRange range = instance_->native_code();
+  return {range.begin, range.end};
 }
 
 void Guest::stop() noexcept {

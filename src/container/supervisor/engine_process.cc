@@ -139,6 +139,7 @@ base::Result<ContainersOptions> EngineProcess::containers_options(const Config& 
   options.clock_quality = engine.clock_quality.value_or(kClockQualityAuto);
   options.prestat_nul = engine.prestat_nul;
   options.version = options_.version;
+  options.platform_fds = options_.platform_fds;
   options.host_verb = [this](ContainersOptions::HostVerb verb) { on_host_verb(verb); };
   image::RegistryFolderOptions registry;
   registry.root = options_.registry_dir;

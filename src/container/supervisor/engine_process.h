@@ -5,7 +5,7 @@
 // Contract containers.md section 2
 #pragma once
 
-#include <atomic>
+#include <array>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -39,6 +39,7 @@ struct EngineProcessOptions {
   std::shared_ptr<engine::CodeCache> code_cache;
   const base::Clock* clock = nullptr;
   base::Random* random = nullptr;
+  std::array<int, 3> platform_fds{0, 1, 2};
   bool handle_signals = false;                // SIGTERM, SIGINT as poweroff; SIGPIPE ignored
   std::function<void(std::string_view)> out;  // stdout; null = descriptor 1
   std::function<void(std::string_view)> err;  // whole lines with prefix and end; null = descriptor 2

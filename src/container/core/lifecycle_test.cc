@@ -1,0 +1,284 @@
+// Runs from start to end: states, reasons, exit codes, messages, stops, limits (contract 3.1, 9.4, 16).
+#include <gtest/gtest.h>
+
+#include "container/container_test_support.h"
+
+namespace fusebox::container {
+namespace {
+
+using vfs::Errno;
+
+constexpr std::string_view kSpin = R"((module (memory (export "memory") 1) (func (export "_start") (loop br 0))))";
+
+TEST(Lifecycle, AHelloRunsAndItsOutputIsInTheLog) {
+  World world;
+  world.add_guest("hello");
+  const Status status = world.run("h", with_image("hello"));
+  EXPECT_EQ(status.state, State::exited);
+  EXPECT_EQ(status.exit_code, 0);
+  EXPECT_EQ(status.reason, "exit");
+  EXPECT_EQ(status.image, "hello");
+  EXPECT_EQ(status.version, "1");
+  EXPECT_EQ(world.log("h"), "Hello from a nanocontainer\n");
+  EXPECT_TRUE(world.messages().empty());
+  EXPECT_EQ(status.memory_bytes, 0u);
+  EXPECT_NE(status.digest, base::Sha256{});
+}
+
+struct EndCase {
+  const char* kind;
+  const char* number;
+  State state;
+  std::int32_t exit_code;
+  const char* reason;
+  const char* message;  // after "wapp 'c'"
+};
+
+TEST(Lifecycle, EveryEndHasItsReasonCodeAndMessage) {
+  const EndCase cases[] = {
+      {"exit", "7", State::exited, 7, "exit", ""},
+      {"exit", "255", State::exited, 255, "exit", ""},
+      {"return", "5", State::exited, 5, "exit", ""},
+      {"unreachable", "", State::failure, -1, "trap:unreachable", " trapped: unreachable"},
+      {"memory", "", State::failure, -1, "trap:memory", " trapped: out of bounds memory access"},
+      {"stack", "", State::failure, -1, "trap:stack", " trapped: native stack overflow"},
+      {"div-zero", "", State::failure, -1, "trap:div-zero", " trapped: integer divide by zero"},
+      {"overflow", "", State::failure, -1, "trap:overflow", " trapped: integer overflow"},
+      {"indirect-call", "", State::failure, -1, "trap:indirect-call", " trapped: indirect call type mismatch"},
+      {"conversion", "", State::failure, -1, "trap:conversion", " trapped: invalid conversion to integer"},
+      {"unlinked", "", State::failure, -1, "trap:unlinked:nowhere.nothing",
+       " trapped: failed to call unlinked import function (nowhere, nothing)"},
+      {"raise", "6", State::failure, -1, "signal:6", ": ended by signal 6"},
+  };
+  World world;
+  world.add_guest("crash");
+  for (const EndCase& c : cases) {
+    SCOPED_TRACE(c.kind);
+    const std::size_t before = world.messages().size();
+    std::vector<std::string> args{c.kind};
+    if (*c.number != '\0') args.emplace_back(c.number);
+    const Status status = world.run("c", with_image("crash", args));
+    EXPECT_EQ(status.state, c.state);
+    EXPECT_EQ(status.exit_code, c.exit_code);
+    EXPECT_EQ(status.reason, c.reason);
+    const auto messages = world.messages();
+    if (*c.message == '\0') {
+      EXPECT_EQ(messages.size(), before);
+    } else {
+      ASSERT_EQ(messages.size(), before + 1);
+      EXPECT_EQ(messages.back().substr(0, std::string("wapp 'c'").size() + std::string(c.message).size()),
+                "wapp 'c'" + std::string(c.message));
+    }
+  }
+}
+
+struct EntryCase {
+  const char* wat;
+  State state;
+  const char* reason;
+};
+
+TEST(Lifecycle, EntryPointsOfContractThreeOne) {
+  const EntryCase cases[] = {
+      {R"((module (func (export "entry")) (func (export "_start") unreachable)))", State::exited, "exit"},
+      {R"((module (func (export "entry") (param i32))))", State::exited, "exit"},
+      {R"((module (func (export "entry") (result i32) i32.const 9)))", State::exited, "exit"},
+      {R"((module (func (export "entry") (param i32) (result i32) local.get 0)))", State::exited, "exit"},
+      {R"((module (func (export "entry") (param i64))))", State::failure, "no-entry"},
+      {R"((module (func (export "entry") (param i32 i32))))", State::failure, "no-entry"},
+      {R"((module (memory (export "entry") 1) (func (export "_start"))))", State::exited, "exit"},
+      {R"((module (func (export "_start") (param i32))))", State::failure, "no-entry"},
+      {R"((module (func (export "main"))))", State::failure, "no-entry"},
+      {R"((module))", State::failure, "no-entry"},
+  };
+  World world;
+  int number = 0;
+  for (const EntryCase& c : cases) {
+    SCOPED_TRACE(c.wat);
+    const std::string image = "e" + std::to_string(number++);
+    world.add_wat(image, c.wat);
+    const Status status = world.run("a", with_image(image));
+    EXPECT_EQ(status.state, c.state);
+    EXPECT_EQ(status.reason, c.reason);
+    EXPECT_EQ(status.exit_code, c.state == State::exited ? 0 : -1);
+  }
+}
+
+TEST(Lifecycle, AnEntryIsGivenItsSlot) {
+  World world;
+  // Traps unless the argument is 1: the second slot.
+  world.add_wat("slot", R"((module (func (export "entry") (param i32)
+      (if (i32.ne (local.get 0) (i32.const 1)) (then unreachable)))))");
+  EXPECT_EQ(world.run("first", with_image("slot")).reason, "trap:unreachable");
+  const Status second = world.run("second", with_image("slot"));
+  EXPECT_EQ(second.id, 1u);
+  EXPECT_EQ(second.state, State::exited);
+}
+
+TEST(Lifecycle, BadImagesFailTheirOwnRunOnly) {
+  World world;
+  world.add_wat("spin", kSpin);
+  ASSERT_TRUE(world->launch("other", with_image("spin")).has_value());
+  world.add_file("noapp", image::test::TarText().file("readme", "x").end().text());
+  world.add_file("torn", image::test::TarText().file("app.wasm", std::string(900, 'x')).text().substr(0, 700));
+  world.add_file("notwasm", image::test::TarText().file("app.wasm", "hello").end().text());
+
+  Status status = world.run("a", with_image("noapp"));
+  EXPECT_EQ(status.state, State::failure);
+  EXPECT_EQ(status.reason, "bad-image:app.wasm absent from the image");
+  EXPECT_TRUE(world.said("wapp 'a': app.wasm absent from the image"));
+  status = world.run("a", with_image("torn"));
+  EXPECT_EQ(status.state, State::failure);
+  EXPECT_TRUE(status.reason.starts_with("bad-image:")) << status.reason;
+  status = world.run("a", with_image("notwasm"));
+  EXPECT_EQ(status.state, State::failure);
+  EXPECT_TRUE(status.reason.starts_with("bad-")) << status.reason;
+  EXPECT_TRUE(is_live(world->status("other")->state));
+}
+
+TEST(Lifecycle, InitialMemoryAboveTheCapIsRefusedBeforeAnyCodeRuns) {
+  World world({.profile = "constrained"});
+  world.add_wat("two",
+                R"((module (memory (export "memory") 2) (func $s unreachable) (start $s) (func (export "_start"))))");
+  world.add_wat("one", R"((module (memory (export "memory") 1) (func (export "_start")
+      (if (i32.ne (memory.grow (i32.const 1)) (i32.const -1)) (then unreachable)))))");
+  const Status refused = world.run("a", with_image("two"));
+  EXPECT_EQ(refused.reason, "memory-cap");
+  EXPECT_TRUE(world.said("wapp 'a': initial memory 2 pages exceeds the 1-page cap"));
+  EXPECT_EQ(world.run("a", with_image("one")).reason, "exit");
+}
+
+TEST(Lifecycle, AStopEndsAComputingAWaitingAndAStartingOne) {
+  World world;
+  world.add_wat("spin", kSpin);
+  world.add_guest("sleeper");
+  for (const char* image : {"spin", "sleeper"}) {
+    SCOPED_TRACE(image);
+    for (const bool at_once : {false, true}) {
+      ASSERT_TRUE(world->launch("a", with_image(image)).has_value());
+      if (!at_once) world.until_running("a");
+      ASSERT_TRUE(world->stop("a").has_value());
+      const Status status = world.ended("a");
+      EXPECT_EQ(status.state, State::exited);
+      EXPECT_EQ(status.exit_code, -1);
+      EXPECT_EQ(status.reason, "stopped");
+    }
+  }
+  EXPECT_TRUE(world.messages().empty()) << world.messages()[0];
+  EXPECT_EQ(code_of(world->stop("a")), Errno::noent);
+  EXPECT_EQ(code_of(world->stop("nobody")), Errno::noent);
+}
+
+TEST(Lifecycle, TimeAndTickLimitsEndARun) {
+  World world;
+  world.add_wat("spin", kSpin);
+  world.add_guest("sleeper");
+  LaunchConfig config = with_image("spin");
+  config.limits.cpu_ms = 20;
+  EXPECT_EQ(world.run("a", config).reason, "cpu-limit");
+  config = with_image("spin");
+  config.limits.wall_ms = 20;
+  EXPECT_EQ(world.run("a", config).reason, "wall-limit");
+  config = with_image("sleeper");
+  config.limits.wall_ms = 20;
+  const Status slept = world.run("a", config);
+  EXPECT_EQ(slept.reason, "wall-limit");
+  EXPECT_EQ(slept.state, State::failure);
+  config = with_image("spin");
+  config.limits.ticks = 100'000;
+  EXPECT_EQ(world.run("a", config).reason, "tick-limit");
+}
+
+TEST(Lifecycle, ArgumentsAndEnvironmentAreThoseOfTheConfiguration) {
+  World world;
+  world.add_guest("crash");
+  LaunchConfig config = with_image("crash", {"return", "3"});
+  config.envs = {"A=1"};
+  EXPECT_EQ(world.run("a", config).exit_code, 3);
+  EXPECT_EQ(world->config_json("a"), R"({"image":"crash","args":["return","3"],"envs":["A=1"]})");
+}
+
+struct ConfigCase {
+  const char* json;
+  const char* reason;
+};
+
+TEST(Lifecycle, WhatAConfigurationAsksInVainShowsInTheReason) {
+  World world;
+  world.add_guest("hello");
+  const ConfigCase cases[] = {
+      {R"({"image":"hello","drivers":[{"name":"gpio"}]})", "config:drivers[0].name:NODEV"},
+      {R"({"image":"hello","mounts":[{"name":"log","path":"/dev/x"}]})", "config:mounts[0].path:INVAL"},
+      {R"({"image":"hello","sockets":[{"name":"s","address":"nowhere"}]})", "config:sockets[0].address:INVAL"},
+      {R"({"image":"hello","mounts":[{"name":"platform","path":"/x","options":"src=/no/such/folder,ro"}]})",
+       "config:mounts[0]:NOENT"},
+  };
+  for (const ConfigCase& c : cases) {
+    SCOPED_TRACE(c.json);
+    ASSERT_TRUE(world->create_name("a").has_value());
+    ASSERT_TRUE(world->configure("a", std::string_view(c.json)).has_value());
+    ASSERT_TRUE(world->start("a").has_value());
+    const Status status = world.ended("a");
+    EXPECT_EQ(status.state, State::failure);
+    EXPECT_EQ(status.reason, c.reason);
+    EXPECT_EQ(status.exit_code, -1);
+  }
+  EXPECT_EQ(world.messages().size(), std::size(cases));
+}
+
+TEST(Lifecycle, AnUnusableWritableFolderIsLeftOut) {
+  World world;
+  world.add_guest("hello");
+  ASSERT_TRUE(base::write_file_atomic(world.root() / "plain", base::as_bytes("x")).has_value());
+  LaunchConfig config = with_image("hello");
+  config.mounts.push_back({"platform", "/m", "src=" + (world.root() / "plain" / "below").string()});
+  EXPECT_EQ(world.run("a", config).reason, "exit");
+  ASSERT_EQ(world.messages().size(), 1u);
+  EXPECT_TRUE(world.messages()[0].starts_with("wapp 'a': mount /m is left out: ")) << world.messages()[0];
+}
+
+TEST(Lifecycle, AConsoleGoesToTheDescriptorsOfItsStart) {
+  World world;
+  world.add_guest("hello");
+  std::array<int, 2> fds{};
+  ASSERT_EQ(::pipe(fds.data()), 0);
+  const base::Fd in = base::Fd::adopt(fds[0]);
+  {
+    const base::Fd out = base::Fd::adopt(fds[1]);
+    LaunchConfig config = with_image("hello");
+    config.console[1].name = "platform";
+    StartOptions options;
+    options.platform_fds = {-1, out.get(), -1};
+    ASSERT_TRUE(world->launch("a", config, options).has_value());
+  }
+  world.ended("a");
+  const auto text = base::read_fd(in.get(), 1000);  // ends: nobody keeps the other end open
+  ASSERT_TRUE(text.has_value());
+  EXPECT_EQ(*text, "Hello from a nanocontainer\n");
+}
+
+TEST(Lifecycle, DestructionStopsWhateverRuns) {
+  World world;
+  world.add_wat("spin", kSpin);
+  world.add_guest("sleeper");
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(world->launch("s" + std::to_string(i), with_image("spin")).has_value());
+    ASSERT_TRUE(world->launch("z" + std::to_string(i), with_image("sleeper")).has_value());
+  }
+  world.destroy();
+}
+
+TEST(Lifecycle, NothingStartsAfterStopAll) {
+  World world;
+  world.add_guest("sleeper");
+  world.add_guest("hello");
+  ASSERT_TRUE(world->launch("a", with_image("sleeper")).has_value());
+  EXPECT_TRUE(world->stop_all(10s));
+  EXPECT_EQ(world->status("a")->reason, "stopped");
+  const auto refused = world->launch("b", with_image("hello"));
+  EXPECT_EQ(code_of(refused), Errno::canceled);
+  EXPECT_EQ(refused.error().message, "the engine is stopping");
+}
+
+}  // namespace
+}  // namespace fusebox::container
