@@ -79,6 +79,12 @@ Io<std::size_t> File::send(Call&, WriteBuffers) {
 Io<void> File::shutdown(Call&, bool, bool) {
   return fail(Errno::notsock);
 }
+Io<Stat> File::stat_waiting(Call&) {
+  return stat();
+}
+Io<std::uint64_t> File::seek_waiting(Call&, std::int64_t offset, Whence whence) {
+  return seek(offset, whence);
+}
 Io<void> File::close(Call&) {
   return {};
 }

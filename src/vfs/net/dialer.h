@@ -34,6 +34,7 @@ class Dialer {
   Io<std::unique_ptr<Link>> go_on(Call& call);
   // Forgets what is under way.
   void stop() noexcept;
+  bool datagrams() const noexcept { return target_.unix_path.empty() && target_.address.datagram(); }
 
  private:
   enum class Step : std::uint8_t { idle, resolving, next_address, connecting, handshaking };
