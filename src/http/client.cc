@@ -175,7 +175,7 @@ bool to_sink(Call& call, std::string_view piece) {
     return false;
   }
   call.sunk_bytes += piece.size();
-  auto taken = call.request.sink(piece);
+  auto taken = call.request.sink(call.reader.response(), piece);
   if (!taken) call.failure = taken.error();
   return taken.has_value();
 }

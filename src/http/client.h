@@ -49,8 +49,10 @@ struct BodySource {
   std::function<base::Result<std::size_t>(std::span<char>)> read;
 };
 
-// Takes a response body piece by piece. An error ends the exchange and is what send() returns.
-using BodySink = std::function<base::Result<void>(std::string_view piece)>;
+struct Response;
+// Takes a response body piece by piece; `head` is the response without it. An error ends the exchange and is what send()
+// returns.
+using BodySink = std::function<base::Result<void>(const Response& head, std::string_view piece)>;
 
 struct Request {
   std::string method = "GET";  // upper case

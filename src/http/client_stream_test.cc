@@ -28,7 +28,7 @@ class ClientStream : public ::testing::Test {
     request.addresses = addresses_;
     request.time_limit = std::chrono::seconds(30);
     request.body_bytes_max = 1 << 20;
-    request.sink = [this](std::string_view piece) -> base::Result<void> {
+    request.sink = [this](const Response&, std::string_view piece) -> base::Result<void> {
       taken_ += piece;
       return {};
     };
@@ -76,7 +76,7 @@ TEST_F(ClientStream, ASinkIsBoundedToTheByte) {
 TEST_F(ClientStream, TheErrorOfASinkIsTheErrorOfTheCall) {
   HttpTestServer server(says(200, "body"));
   Request request = request_to(server);
-  request.sink = [](std::string_view) {
+  request.sink = [](const Response&, std::string_view) {
     return base::Result<void>(base::fail(Errc::exhausted, "disk full", "NO_SPACE"));
   };
   const auto response = client_.send(request);

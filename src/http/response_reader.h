@@ -32,6 +32,7 @@ class ResponseReader {
 
   Verdict verdict() const noexcept { return verdict_; }
   int status() const noexcept { return response_.status; }
+  const Response& response() const noexcept { return response_; }  // so far
   Response take() { return std::move(response_); }
 
  private:

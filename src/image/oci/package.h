@@ -60,6 +60,8 @@ base::Result<Package> load_docker_archive(Files& files, const OpenOptions& optio
 // An archive of files, or a module, that comes without documents: they are made for it. The layer keeps its bytes.
 base::Result<Package> package_of_layer(LayerBytes stored, const Limits& limits);
 base::Result<Package> package_of_module(LayerBytes module);
+// Whether the documents are those made for an archive: the layer alone says as much.
+bool is_plain(const Package& package);
 
 // Whatever form the bytes have (contract 3.1).
 base::Result<Package> load_package(LayerBytes source, const OpenOptions& options);

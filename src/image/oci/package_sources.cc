@@ -105,6 +105,11 @@ base::Result<Package> package_of_layer(LayerBytes stored, const Limits& limits) 
   return assemble(make_blob(kOciConfig, plain_config(diff_id)), std::move(layers), limits);
 }
 
+bool is_plain(const Package& package) {
+  return !package.artifact && package.layers.size() == 1 && package.settings.diff_ids.size() == 1 &&
+         base::as_text(package.config.bytes.bytes) == plain_config(package.settings.diff_ids.front());
+}
+
 base::Result<Package> package_of_module(LayerBytes module) {
   FB_CHECK(check_module("the file", module.bytes));
   const Limits limits{.image_bytes_max = module.bytes.size()};

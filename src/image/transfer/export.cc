@@ -164,6 +164,18 @@ base::Result<Package> as_layers(const Package& package, const ExportOptions& opt
   return oci::package_of_layer(keep_bytes(oci::tar_of_module(package.layers.front().bytes.bytes)), options.limits);
 }
 
+base::Result<void> install_package(const Package& package, Library& library, const Reference& name) {
+  FB_TRY(const auto install, library.install(name));
+  if (oci::is_plain(package)) {
+    FB_CHECK(install->write(package.layers.front().bytes.bytes));
+    return install->commit();
+  }
+  oci::TarWriter tar([&install](base::ByteView bytes) { return install->write(bytes); });
+  FB_CHECK(layout_members(package, index_entry(package, {}, {name, {}, nullptr}), tar));
+  FB_CHECK(tar.finish());
+  return install->commit();
+}
+
 base::Result<void> export_package(const Package& package, const Location& to, const ExportOptions& options) {
   switch (to.form) {
     case Place::oci:

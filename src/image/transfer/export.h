@@ -25,6 +25,9 @@ struct ExportOptions {
 
 base::Result<void> export_package(const oci::Package& package, const Location& to, const ExportOptions& options);
 
+// Stores an image in a library as one file: the archive itself where documents would add nothing, else a layout.
+base::Result<void> install_package(const oci::Package& package, Library& library, const Reference& name);
+
 // A manifest of one application/wasm layer for the image's module.
 base::Result<oci::Package> as_artifact(const oci::Package& package, const ExportOptions& options);
 // Layers that are archives: what an artifact becomes where only those are known.
