@@ -57,6 +57,7 @@ foreach(path IN LISTS test_folders)
   get_filename_component(folder "${path}" NAME)
   file(GLOB tests CONFIGURE_DEPENDS "${path}/*_test.cc")
   if(tests)
+    file(GLOB tests CONFIGURE_DEPENDS "${path}/*.cc")  # and what its tests share
     set(name test_${folder})
     if(TARGET ${name})
       set(name test_${folder}_end_to_end)  # tests/cli beside the unit tests of src/cli
