@@ -139,6 +139,9 @@ Io<MergedView::Entries> MergedView::list(Call& call, std::string_view path, cons
 
 Io<void> MergedView::make_parents(Call& call, std::string_view path) const {
   const std::string_view parents = parent_of(path);
+  const auto there = look(*upper_, call, parents);
+  if (!there) return fail(there.error());
+  if (*there) return {};
   for (std::size_t end = 0; end < parents.size();) {
     end = std::min(parents.find('/', end == 0 ? 0 : end + 1), parents.size());
     const std::string_view folder = parents.substr(0, end);
