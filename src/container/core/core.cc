@@ -36,6 +36,7 @@ base::Result<void> Containers::Core::begin() {
       options_.instances_pooled != 0 ? options_.instances_pooled : profile.max_wapps * kExecsPerSlot;
   programs_ = std::make_unique<Programs>(options_.code_cache, instances);
   slots_.resize(profile.max_wapps);
+  for (std::uint32_t slot = 0; slot < profile.max_wapps; ++slot) free_slots_.insert(free_slots_.end(), slot);
   SchedulerOptions scheduler;
   scheduler.workers = options_.workers;
   scheduler.threads_max = std::max(scheduler.threads_max, profile.max_wapps) + scheduler.workers + 1;

@@ -12,6 +12,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -119,6 +120,7 @@ class Containers::Core : public std::enable_shared_from_this<Core> {
   void begin_run(Records::iterator at, std::uint32_t slot, RunOptions options);
   void drop_run(Records::iterator at);  // of a terminal run; the name goes when nothing is left
   void consume(Records::iterator at);
+  void reserve(Record& record, std::optional<Reservation> reservation);
   void plan_restart(Record& record, const End& end);
   void cancel_restart(Record& record) noexcept;
   std::uint32_t live_count() const noexcept;
@@ -139,6 +141,8 @@ class Containers::Core : public std::enable_shared_from_this<Core> {
   mutable std::condition_variable changed_;
   Records records_;                 // guarded by mutex_, as all below
   std::vector<std::string> slots_;  // by slot: whose run has it, "" = nobody's
+  std::set<std::uint32_t> free_slots_;
+  std::uint32_t reserved_ = 0;  // records with a reservation
   std::uint64_t next_run_ = 1;
   std::uint64_t next_end_ = 1;
   std::uint64_t next_exec_ = 1;

@@ -46,11 +46,9 @@ Controlled<void> Containers::Core::create_name(std::string_view name) {
   const Shown shown(*this, name);
   const auto at = records_.find(name);
   if (at != records_.end() && at->second.reservation) return {};
-  const auto reserved =
-      std::ranges::count_if(records_, [](const auto& one) { return one.second.reservation.has_value(); });
-  if (reserved >= options_.profile.max_wapps)
+  if (reserved_ >= options_.profile.max_wapps)
     return refuse(Errno::nospc, "all " + std::to_string(options_.profile.max_wapps) + " reservations are taken");
-  records_[std::string(name)].reservation = Reservation{};
+  reserve(records_[std::string(name)], Reservation{});
   return {};
 }
 
@@ -59,12 +57,18 @@ Controlled<void> Containers::Core::configure(std::string_view name, LaunchConfig
   const auto at = records_.find(name);
   if (at == records_.end()) return no_such_name(name);
   const Shown shown(*this, name);
-  at->second.reservation = Reservation{true, std::move(config)};
+  reserve(at->second, Reservation{true, std::move(config)});
   return {};
 }
 
+void Containers::Core::reserve(Record& record, std::optional<Reservation> reservation) {
+  reserved_ -= record.reservation ? 1 : 0;
+  reserved_ += reservation ? 1 : 0;
+  record.reservation = std::move(reservation);
+}
+
 void Containers::Core::consume(Records::iterator at) {
-  at->second.reservation.reset();
+  reserve(at->second, std::nullopt);
   if (!at->second.run) records_.erase(at);
 }
 
@@ -87,6 +91,7 @@ Controlled<std::optional<image::Entry>> Containers::Core::resolve(std::string_vi
 void Containers::Core::drop_run(Records::iterator at) {
   const std::uint32_t slot = at->second.run->options().slot;
   slots_[slot].clear();
+  free_slots_.insert(slot);
   at->second.run.reset();
   cancel_restart(at->second);
   if (!at->second.reservation) records_.erase(at);
@@ -96,9 +101,7 @@ void Containers::Core::drop_run(Records::iterator at) {
 std::optional<std::uint32_t> Containers::Core::take_slot(Records::iterator at) {
   if (at->second.run) return at->second.run->options().slot;
   const std::uint32_t first = options_.supervised ? 1 : 0;
-  for (std::uint32_t slot = first; slot < slots_.size(); ++slot) {
-    if (slots_[slot].empty()) return slot;
-  }
+  if (const auto free = free_slots_.lower_bound(first); free != free_slots_.end()) return *free;
   Records::iterator oldest = records_.end();
   const auto rank = [](const Record& record) {  // those that will be restarted go last
     return std::pair(record.restart.word == RestartWord::pending, record.run->end_order);
@@ -120,6 +123,7 @@ void Containers::Core::begin_run(Records::iterator at, std::uint32_t slot, RunOp
   options.slot = slot;
   options.number = next_run_++;
   slots_[slot] = at->first;
+  free_slots_.erase(slot);
   auto run = std::make_shared<Run>(*this, std::move(options));
   run->started = options_.clock->monotonic();
   run->started_wall = options_.clock->wall();
@@ -154,7 +158,7 @@ Controlled<void> Containers::Core::start_locked(Records::iterator at, const Star
   }
   if (!restarting) {
     record.restart = {};
-    record.reservation.reset();
+    reserve(record, std::nullopt);
   } else {
     record.restart.word = RestartWord::none;
     record.restart.due = vfs::WaitSet::kNever;
@@ -194,7 +198,7 @@ Controlled<void> Containers::Core::launch_now(std::string_view name, LaunchConfi
   const auto at = records_.emplace(std::string(name), Record{}).first;
   if (at->second.live())
     return refuse(Errno::busy, std::string(name) + " is " + std::string(to_string(at->second.state())));
-  at->second.reservation = Reservation{true, std::move(config)};
+  reserve(at->second, Reservation{true, std::move(config)});
   return start_locked(at, options, false, {});
 }
 
@@ -235,7 +239,7 @@ Controlled<void> Containers::Core::remove(std::string_view name) {
   if (at->second.live() || (name == kSupervisorName && options_.supervised))
     return refuse(Errno::busy, std::string(name) + " is " + std::string(to_string(at->second.state())));
   const Shown shown(*this, name);
-  at->second.reservation.reset();
+  reserve(at->second, std::nullopt);
   if (at->second.run)
     drop_run(at);
   else

@@ -1,0 +1,156 @@
+// What must not hurt the engine: start loops, churn, guests that eat everything (contract 16.5, 19.1; issue section 8).
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "container/container_test_support.h"
+
+namespace fusebox::container {
+namespace {
+
+using vfs::Errno;
+
+constexpr std::string_view kFine = R"((module (memory (export "memory") 1) (func (export "_start"))))";
+constexpr std::string_view kSpin = R"((module (memory (export "memory") 1) (func (export "_start") (loop br 0))))";
+
+// Some thousands by default; FUSEBOX_CYCLES=100000 for the whole length.
+int cycles() {
+  const char* text = std::getenv("FUSEBOX_CYCLES");
+  return text != nullptr ? std::atoi(text) : 3000;
+}
+
+struct Usage {
+  unsigned long resident_pages = 0;
+  long descriptors = 0;
+};
+Usage usage() {
+  Usage now;
+  unsigned long size = 0;
+  const auto text = base::read_file("/proc/self/statm", 4096);
+  EXPECT_EQ(std::sscanf(text->c_str(), "%lu %lu", &size, &now.resident_pages), 2);
+  now.descriptors = std::distance(std::filesystem::directory_iterator("/proc/self/fd"), {});
+  return now;
+}
+
+TEST(Hostile, StartAndExitOverAndOverGrowsNothing) {
+  World world;
+  world.add_wat("fine", kFine);
+  world.add_wat("traps", R"((module (memory (export "memory") 1) (func (export "_start") unreachable)))");
+  const auto cycle = [&](int i) {
+    const auto launched = world->launch("a", with_image(i % 4 == 0 ? "traps" : "fine"));
+    ASSERT_TRUE(launched.has_value()) << launched.error().message;
+    world.ended("a");
+  };
+  for (int i = 0; i < 500; ++i) cycle(i);
+  const Usage before = usage();
+  for (int i = 0; i < cycles(); ++i) cycle(i);
+  const Usage after = usage();
+  EXPECT_EQ(after.descriptors, before.descriptors);
+#if !defined(FUSEBOX_TSAN) && !defined(__SANITIZE_ADDRESS__)  // they keep what was freed
+  // Pages of allocators that settle, not of cycles: 100,000 of those at one byte each would already be more than this.
+  EXPECT_LT(after.resident_pages, before.resident_pages + 512);
+#endif
+  EXPECT_EQ(world->status("a")->state, State::exited);
+}
+
+TEST(Hostile, AStartLoopMeetsItsLimitWithASentence) {
+  World world({.profile = "tiny"});
+  world.add_wat("spin", kSpin);
+  ASSERT_TRUE(world->launch("s0", with_image("spin")).has_value());
+  ASSERT_TRUE(world->launch("s1", with_image("spin")).has_value());
+  for (int i = 2; i < 200; ++i) {
+    const auto refused = world->launch("s" + std::to_string(i), with_image("spin"));
+    ASSERT_EQ(code_of(refused), Errno::nospc);
+    ASSERT_EQ(refused.error().message, "all 2 slots are in use; stop a container first");
+  }
+  EXPECT_EQ(world->list().size(), 2u);
+  ASSERT_TRUE(world->stop("s0").has_value());
+  world.ended("s0");
+  EXPECT_EQ(code_of(world->launch("again", with_image("spin"))), Errno::success);
+}
+
+TEST(Hostile, ACrashedNameStartsAgainAtOnceAnyNumberOfTimes) {
+  World world({.profile = "tiny"});
+  world.add_guest("crash");
+  for (int i = 0; i < 50; ++i) {
+    const Status status = world.run("a", with_image("crash", {"stack"}));
+    ASSERT_EQ(status.reason, "trap:stack");
+    ASSERT_EQ(status.id, 0u);
+  }
+}
+
+TEST(Hostile, StopsFromManyThreadsDuringStartsAreNeverLost) {
+  World world;
+  world.add_wat("spin", kSpin);
+  world.add_guest("sleeper");
+  std::atomic<bool> over{false};
+  std::vector<std::thread> stoppers;
+  for (int i = 0; i < 2; ++i) {
+    stoppers.emplace_back([&] {
+      while (!over) {
+        for (const Status& status : world->list()) (void)world->stop(status.name);
+        std::this_thread::yield();
+      }
+    });
+  }
+  for (int i = 0; i < 150; ++i) {
+    const std::string name = "c" + std::to_string(i % 5);
+    ASSERT_TRUE(world->launch(name, with_image(i % 2 == 0 ? "spin" : "sleeper")).has_value());
+    const Status status = world.ended(name);
+    ASSERT_EQ(status.reason, "stopped");
+  }
+  over = true;
+  for (std::thread& stopper : stoppers) stopper.join();
+}
+
+TEST(Hostile, ManySpinningContainersLeaveTheOthersAlone) {
+  World world({.change = [](ContainersOptions& options) { options.profile.max_wapps = 300; }});
+  world.add_wat("spin", kSpin);
+  world.add_wat("fine", kFine);
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(world->launch("s" + std::to_string(i), with_image("spin")).has_value());
+  for (int i = 0; i < 200; ++i) world.until_running("s" + std::to_string(i));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(world.run("other", with_image("fine")).reason, "exit");
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(world->stop("s" + std::to_string(i)).has_value());
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(world.ended("s" + std::to_string(i)).reason, "stopped");
+}
+
+TEST(Hostile, AModuleThatGrowsForEverStaysBelowItsCap) {
+  World world({.profile = "small"});  // 16 pages
+  world.add_wat("grow", R"((module (memory (export "memory") 1)
+      (func (export "_start") (loop (br_if 0 (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
+        (if (i32.ne (memory.size) (i32.const 16)) (then unreachable)))))");
+  EXPECT_EQ(world.run("a", with_image("grow")).reason, "exit");
+}
+
+TEST(Hostile, AShareOfTheProcessorIsKept) {
+#if defined(FUSEBOX_TSAN)
+  GTEST_SKIP() << "the sanitizer delivers no signals to computing code";
+#endif
+  World world;
+  world.add_wat("spin", kSpin);
+  LaunchConfig config = with_image("spin");
+  config.limits.cpu_percent = 10;
+  ASSERT_TRUE(world->launch("a", config).has_value());
+  world.until([&] { return world->status("a")->uptime > 1s; });
+  const Status status = world->status("a").value();
+  EXPECT_LT(status.cpu_total.count() * 4, status.uptime.count());  // some ticks over, far from all
+  EXPECT_GT(status.cpu_total.count(), 0);
+}
+
+TEST(Hostile, ContainersWaitForEachOtherAcrossPipesWhileOthersSpin) {
+  World world;
+  world.add_guest("pipe_source");
+  world.add_guest("pipe_sink");
+  world.add_wat("spin", kSpin);
+  for (int i = 0; i < 8; ++i) ASSERT_TRUE(world->launch("s" + std::to_string(i), with_image("spin")).has_value());
+  ASSERT_TRUE(world->launch("sink", with_image("pipe_sink", {"/dev/pipe/p"})).has_value());
+  ASSERT_TRUE(world->launch("source", with_image("pipe_source", {"/dev/pipe/p", "1000000"})).has_value());
+  EXPECT_EQ(world.ended("source").exit_code, 0) << world.log("source");
+  EXPECT_EQ(world.ended("sink").exit_code, 0) << world.log("sink");
+  EXPECT_TRUE(world.log("sink").starts_with("1000000 ")) << world.log("sink");
+}
+
+}  // namespace
+}  // namespace fusebox::container
