@@ -10,6 +10,7 @@
 #include "heavy_lines.h"
 #include "image_lines.h"
 #include "vfs_lines.h"
+#include "wasi_lines.h"
 
 namespace fusebox::cli::bench {
 namespace {
@@ -37,6 +38,7 @@ std::vector<Line> all_lines(const HeavyOptions& heavy) {
   lines.push_back({"edge.period", measure_edge_period});
   lines.push_back({"container.image", measure_image});
   lines.push_back({"container.file", measure_files});
+  lines.push_back({"container.write", measure_wasi});
   lines.push_back({"layout", measure_layouts});
   lines.push_back({"compute", with_options(measure_compute)});
   lines.push_back({"density", with_options(measure_density)});
