@@ -13,6 +13,7 @@ namespace fusebox::cli::bench {
 struct HeavyOptions {
   std::size_t compute_rounds = 12;  // each takes some two seconds over all variants
   std::size_t sandboxes = 100'000;  // live at once
+  std::size_t containers = 10'000;  // live at once, of measure_container_crowd()
   std::size_t cold_runs = 200;
   std::size_t throughput_rounds = 15;  // each takes 0.8 seconds
   std::string own_program;             // started again for measure_density(), whose figures need an empty process

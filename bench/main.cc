@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "container_lines.h"
 #include "edge_lines.h"
 #include "heavy_lines.h"
 #include "image_lines.h"
@@ -20,6 +21,7 @@ struct Options {
   std::string only;
   std::size_t rounds = 1000;
   std::size_t density_child = 0;
+  std::size_t container_child = 0;
   HeavyOptions heavy;
 };
 
@@ -39,6 +41,9 @@ std::vector<Line> all_lines(const HeavyOptions& heavy) {
   lines.push_back({"container.image", measure_image});
   lines.push_back({"container.file", measure_files});
   lines.push_back({"container.write", measure_wasi});
+  lines.push_back({"container.start", measure_container_start});
+  lines.push_back({"container.fair", measure_container_fairness});
+  lines.push_back({"container.crowd", with_options(measure_container_crowd)});
   lines.push_back({"layout", measure_layouts});
   lines.push_back({"compute", with_options(measure_compute)});
   lines.push_back({"density", with_options(measure_density)});
@@ -56,11 +61,14 @@ void add_options(::CLI::App& app, Options& options) {
   app.add_option("--sandboxes", options.heavy.sandboxes, "live at once for density")->capture_default_str();
   app.add_option("--cold-runs", options.heavy.cold_runs, "processes started")->capture_default_str();
   app.add_option("--throughput-rounds", options.heavy.throughput_rounds, "rounds of throughput")->capture_default_str();
-  app.add_option("--density-child", options.density_child)->group("");  // what measure_density() starts
+  app.add_option("--containers", options.heavy.containers, "asleep at once for container.crowd")->capture_default_str();
+  app.add_option("--container-child", options.container_child)->group("");  // what measure_container_crowd() starts
+  app.add_option("--density-child", options.density_child)->group("");      // what measure_density() starts
 }
 
 int run(Options& options) {
   if (options.density_child > 0) return run_density_child(options.density_child);
+  if (options.container_child > 0) return run_container_child(options.container_child);
   std::error_code error;
   options.heavy.own_program = std::filesystem::read_symlink("/proc/self/exe", error);
   const base::RealClock clock;
