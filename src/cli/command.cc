@@ -25,6 +25,12 @@ void add_verbs(CLI::App& app, VerbContext& context) {
   add_inspect(app, context);
   add_module(app, context);
   add_policy(app, context);
+  add_image(app, context);
+  add_containers(app, context);
+  add_volume(app, context);
+  add_up(app, context);
+  add_engine(app, context);
+  add_daemon(app, context);
   add_edge(app, context);
   add_audit(app, context);
   add_bench(app, context);

@@ -1,9 +1,13 @@
+#include <filesystem>
 #include <iostream>
 #include <span>
 
 #include "cli/command.h"
+#include "cli/container/engine_run.h"
 
 int main(int count, char** values) {
+  if (count > 0 && std::filesystem::path(values[0]).filename() == "wanted-cli")
+    return fusebox::cli::run_wanted_cli(count, values);
   const std::span<const char* const> arguments(values, static_cast<std::size_t>(count));
   return fusebox::cli::run_command(arguments, {std::cout, std::cerr});
 }

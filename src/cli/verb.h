@@ -23,6 +23,12 @@ void add_inspect(CLI::App& app, VerbContext& context);
 void add_module(CLI::App& app, VerbContext& context);
 void add_policy(CLI::App& app, VerbContext& context);
 void add_audit(CLI::App& app, VerbContext& context);
+void add_image(CLI::App& app, VerbContext& context);
+void add_containers(CLI::App& app, VerbContext& context);  // ps, logs, exec, attach, stop, start, rm, wait, stats
+void add_volume(CLI::App& app, VerbContext& context);
+void add_up(CLI::App& app, VerbContext& context);  // and down
+void add_engine(CLI::App& app, VerbContext& context);
+void add_daemon(CLI::App& app, VerbContext& context);
 void add_edge(CLI::App& app, VerbContext& context);
 void add_edge_run(CLI::App& edge, VerbContext& context);
 void add_doctor(CLI::App& app, VerbContext& context);

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "cli/artifact.h"
+#include "cli/container/run_container.h"
 #include "cli/grants.h"
 #include "cli/interrupt.h"
 #include "cli/run_report.h"
@@ -25,6 +26,10 @@ struct RunOptions {
   std::vector<std::string> arguments;
   GrantOptions grants;
   SetupOptions setup;
+  LaunchOptions launch;  // of containers
+  std::string name;
+  bool detach = false;
+  bool raw_terminal = false;
   bool json = false;
   bool verbose = false;
 };
@@ -125,6 +130,42 @@ int run(const RunOptions& options, const Streams& streams) {
   return guard.interrupted() && !report->ok() ? kExitInterrupted : exit_status(*report);
 }
 
+bool is_container_run(const RunOptions& options) {
+  return options.detach || !options.name.empty() || options.raw_terminal || names_container(options.launch) ||
+         is_container(options.artifact);
+}
+
+// What only one of the two faces has is refused by the other, by name.
+std::string misplaced_in_container(const RunOptions& options, const CLI::App& verb) {
+  for (const char* const name : {"--policy", "--allow-http", "--audit", "--input", "--entry", "--log", "--dense"})
+    if (verb.count(name) > 0)
+      return std::string(name) + ": a container has no such option; see the options under Containers";
+  return options.artifact == "-" ? "-: a container's image is a file or the name of a stored image" : "";
+}
+
+int run_as_container(RunOptions& options, const CLI::App& verb, const Streams& streams) {
+  if (const std::string problem = misplaced_in_container(options, verb); !problem.empty())
+    return report(streams, problem);
+  ContainerRun run;
+  run.artifact = options.artifact;
+  run.name = options.name;
+  run.detach = options.detach;
+  run.raw_terminal = options.raw_terminal;
+  run.json = options.json;
+  run.verbose = options.verbose;
+  run.setup = options.setup;
+  run.launch = std::move(options.launch);
+  run.launch.memory = options.grants.memory;
+  run.launch.cpu_time = options.grants.cpu_time;
+  run.launch.wall_time = options.grants.wall_time;
+  run.launch.ticks = options.grants.ticks;
+  run.launch.env = options.grants.env;
+  run.launch.fs_read = options.grants.fs_read;
+  run.launch.fs_write = options.grants.fs_write;
+  run.launch.args = options.arguments;
+  return run_container(run, streams);
+}
+
 // An option that may be given several times takes one value each time: what follows it is the artifact.
 void add_grant_options(CLI::App& verb, GrantOptions& grants) {
   verb.add_option("--policy", grants.policy_file, "policy document (see: fusebox policy explain FILE)");
@@ -149,20 +190,33 @@ void add_grant_options(CLI::App& verb, GrantOptions& grants) {
 
 void add_run(CLI::App& app, VerbContext& context) {
   auto options = std::make_shared<RunOptions>();
-  CLI::App* verb = app.add_subcommand("run", "run a module now, under a policy");
+  CLI::App* verb = app.add_subcommand("run", "run a module or a container now, under a policy");
   verb->footer(
       "Nothing is granted unless a policy or an option grants it.\n"
       "Example: fusebox run transform.wasm --input doc.json --allow-http \"GET https://api.example.com/v1/*\" "
-      "--cpu-time 1s");
-  verb->add_option("ARTIFACT", options->artifact, ".wasm, .wat, or what `fusebox compile` wrote")->required();
+      "--cpu-time 1s\n"
+      "         fusebox run web.wapp --volume site:/srv --socket listen=listen+tcp://127.0.0.1:8080 -- /srv\n"
+      "         fusebox run --detach --name shell --interactive wsh");
+  verb->add_option("ARTIFACT", options->artifact,
+                   "a capability: .wasm, .wat, or what `fusebox compile` wrote; a container: .wapp, a tar, an image "
+                   "layout, a WASI module, or the name of a stored image")
+      ->required();
   verb->add_option("--entry", options->entry, "exported function to call")->default_val("run");
   verb->add_option("--input", options->input, "file with the input, - for standard input");
   add_grant_options(*verb, options->grants);
   add_setup_options(*verb, options->setup);
   verb->add_flag("--json", options->json, "print one JSON object: outcome, result, trap, usage");
   verb->add_flag("--verbose", options->verbose, "say on standard error what is granted and what was used");
-  verb->add_option("ARGS", options->arguments, "arguments of a program, after --");
-  verb->callback([options, &context] {
+  verb->add_option("ARGS", options->arguments, "arguments of a container's program, after --");
+  add_launch_options(*verb, options->launch);
+  verb->add_option("--name", options->name, "the container's name (default: after its image)")->group("Containers");
+  verb->add_flag("--detach,-d", options->detach, "run it in the background engine")->group("Containers");
+  verb->add_flag("--tty,-t", options->raw_terminal, "give the program every key as it is typed")->group("Containers");
+  verb->callback([options, verb, &context] {
+    if (is_container_run(*options)) {
+      context.status = run_as_container(*options, *verb, context.streams);
+      return;
+    }
     if (!options->arguments.empty()) {
       context.status =
           report(context.streams, "'" + options->arguments.front() +

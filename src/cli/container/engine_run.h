@@ -1,0 +1,30 @@
+// `fusebox engine`, `wanted-cli` and `fusebox up FILE.json`: an engine's configuration in the foreground.
+//
+// Threads  one call per process.
+// Contract containers.md section 2
+#pragma once
+
+#include <string>
+
+#include "cli/sandbox_setup.h"
+#include "cli/streams.h"
+
+namespace fusebox::cli {
+
+struct EngineRunOptions {
+  std::string config;   // "" = the compiled-in default
+  std::string profile;  // "" = the configuration's
+  std::string registry_dir = "./registry";
+  std::string data_dir = "./data";
+  std::string tls_ca;
+  bool tls_insecure = false;
+  bool check = false;
+  SetupOptions setup;
+};
+
+int run_engine(const EngineRunOptions& options);
+
+// `wanted-cli [CONFIG.json ...]`: the first argument alone counts.
+int run_wanted_cli(int count, char** arguments);
+
+}  // namespace fusebox::cli
