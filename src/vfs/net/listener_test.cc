@@ -89,9 +89,11 @@ TEST(SerialSocket, IsRawAndStartsWithAnEmptyBuffer) {
   Terminal line;
   termios before{};
   ASSERT_EQ(::tcgetattr(line.terminal.get(), &before), 0);
-  before.c_lflag &= ~static_cast<tcflag_t>(ICANON);
+  before.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
   ASSERT_EQ(::tcsetattr(line.terminal.get(), TCSANOW, &before), 0);
   ASSERT_EQ(::write(line.primary.get(), "stale", 5), 5);
+  pollfd arrived{.fd = line.terminal.get(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(::poll(&arrived, 1, 10'000), 1);
   OneSocket net("serial://" + line.path);
   const auto file = net.open();
   EXPECT_EQ(file->type(), FileType::character);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <atomic>
 #include <fstream>
 #include <thread>
 
@@ -314,20 +315,20 @@ TEST_F(TlsSocket, JunkInsteadOfRecordsBreaksTheConnectionAndNothingElse) {
   HostSocket proxy(SOCK_STREAM);
   const Certificate certificate = authority.issue("DNS:localhost");
   HttpTestServer server(answer, {.certificate = &certificate});
-  // Passes the handshake through; then, instead of the answer, junk.
+  // Passes the handshake through; then answers everything with junk.
+  std::atomic<bool> junk{false};
   std::thread between([&] {
     const base::Fd near = proxy.accept();
     const base::Fd far = base::Fd::adopt(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const sockaddr_in to = loopback(server.port());
     ASSERT_EQ(::connect(far.get(), reinterpret_cast<const sockaddr*>(&to), sizeof(to)), 0);
-    int from_client = 0;
     while (true) {
       pollfd both[2] = {{near.get(), POLLIN, 0}, {far.get(), POLLIN, 0}};
       if (::poll(both, 2, 10'000) <= 0) return;
       if (both[0].revents != 0) {
         const std::string data = get(near);
         if (data.empty()) return;
-        if (++from_client == 3) {
+        if (junk) {
           put(near, std::string("\x17\x03\x03\x00\x20", 5) + std::string(32, 'j'));
           continue;
         }
@@ -343,6 +344,7 @@ TEST_F(TlsSocket, JunkInsteadOfRecordsBreaksTheConnectionAndNothingElse) {
   {
     const auto socket = net.open();
     ASSERT_TRUE(poll_settled(net.guest, *socket, true).ready);
+    junk = true;
     ASSERT_EQ(write_settled(net.guest, *socket, kRequest), 18u);
     Io<std::string> read = read_settled(net.guest, *socket);
     EXPECT_EQ(error_of(read), Errno::io);

@@ -18,6 +18,6 @@ inline constexpr int kStyxAttempts = 10;                      // of connecting, 
 inline constexpr base::Nanos kStyxAttemptTime{1'000'000'000};
 // Of one listing, which is held in memory while its descriptor is open.
 inline constexpr std::size_t kStyxEntriesMax = 65536;
-inline constexpr std::size_t kStyxListingBytesMax = 8u << 20;
+inline constexpr std::size_t kStyxListingBytesMax = 4u << 20;
 
 }  // namespace fusebox::vfs
