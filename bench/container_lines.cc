@@ -66,7 +66,7 @@ class Host {
   // A container of this build; false when there is none.
   bool add_built(const std::string& name) {
     std::error_code missing;
-    const std::filesystem::path image = std::filesystem::path(FUSEBOX_GUEST_DIR) / "../images" / (name + ".wapp");
+    const std::filesystem::path image = std::filesystem::path(FUSEBOX_IMAGE_DIR) / (name + ".wapp");
     return std::filesystem::copy_file(image, folder_.path() / (name + "@1.wapp"), missing);
   }
   Containers& operator*() noexcept { return *containers_; }

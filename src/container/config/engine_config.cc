@@ -35,7 +35,7 @@ void read_profile(const LaxObject& system, std::string_view given, EngineConfig&
 }
 
 void read_ceilings(const LaxObject& limits, EngineConfig& config) {
-  config.ceilings = read_limits(limits);
+  config.ceilings = read_limits(limits, 0);
   ProfileValues& profile = config.profile;
   const auto take = [&limits](std::string_view key, std::uint32_t& into, std::uint32_t min, std::uint32_t max) {
     if (const auto value = limits.integer(key, min, max)) into = static_cast<std::uint32_t>(*value);

@@ -85,9 +85,9 @@ void read_writable(const LaxObject& root, LaunchConfig& config) {
 
 }  // namespace
 
-LimitsConfig read_limits(const LaxObject& object) {
+LimitsConfig read_limits(const LaxObject& object, std::uint64_t pages_min) {
   LimitsConfig limits;
-  limits.memory_pages = narrow<std::uint32_t>(object.integer("memoryPages", 0, kPagesMax));
+  limits.memory_pages = narrow<std::uint32_t>(object.integer("memoryPages", pages_min, kPagesMax));
   limits.stack_bytes = narrow<std::uint32_t>(object.integer("stackBytes", kStackBytesMin, kStackBytesMax));
   if (const auto fds = object.integer("fds", kFdsMin, kFdsMax)) limits.fds = static_cast<std::uint32_t>(*fds);
   limits.cpu_ms = object.integer("cpuMs", 1, kMillisMax);

@@ -127,6 +127,7 @@ TEST(LaunchConfig, RefusalsNameNumberPathAndReason) {
       {R"({"console":[]})", Errno::inval, "console", "must be an object, not array"},
       {R"({"limits":{"cpuPercent":0}})", Errno::inval, "limits.cpuPercent", "must be a whole number from 1 to 100"},
       {R"({"limits":{"cpuPercent":101}})", Errno::inval, "limits.cpuPercent", "must be a whole number from 1 to 100"},
+      {R"({"limits":{"memoryPages":0}})", Errno::inval, "limits.memoryPages", "must be a whole number from 1 to 65536"},
       {R"({"limits":{"fds":31}})", Errno::inval, "limits.fds", "must be a whole number from 32 to 4096"},
       {R"({"limits":{"fds":"40"}})", Errno::inval, "limits.fds", "must be a whole number from 32 to 4096"},
       {R"({"limits":{"wallMs":-1}})", Errno::inval, "limits.wallMs", "must be a whole number from 1 to 1099511627776"},

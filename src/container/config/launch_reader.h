@@ -9,7 +9,7 @@
 namespace fusebox::container {
 
 LaunchConfig read_launch_config(const LaxObject& root, const ProfileValues& profile);
-// The keys of `limits` (5.3), also in system.limits.
-LimitsConfig read_limits(const LaxObject& limits);
+// The keys of `limits` (5.3), also in system.limits, where 0 pages mean no cap: nobody else may lift one.
+LimitsConfig read_limits(const LaxObject& limits, std::uint64_t pages_min = 1);
 
 }  // namespace fusebox::container

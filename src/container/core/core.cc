@@ -59,6 +59,14 @@ vfs::Offload Containers::Core::offload() {
   };
 }
 
+base::Result<std::shared_ptr<vfs::VolumeStore>> Containers::Core::volumes() {
+  const std::lock_guard lock(volumes_mutex_);
+  if (!volumes_) {
+    FB_TRY(volumes_, vfs::VolumeStore::open(options_.data_dir));
+  }
+  return volumes_;
+}
+
 image::Limits Containers::Core::image_limits() const {
   image::Limits limits;
   limits.layers_max = options_.profile.layers_max;

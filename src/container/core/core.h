@@ -24,6 +24,7 @@
 #include "container/core/run.h"
 #include "container/scheduler/scheduler.h"
 #include "vfs/net/socket_mount.h"
+#include "vfs/volume/volume_store.h"
 
 namespace fusebox::container {
 
@@ -100,6 +101,8 @@ class Containers::Core : public std::enable_shared_from_this<Core> {
   const std::shared_ptr<vfs::PipePool>& pipes() const noexcept { return pipes_; }
   const std::shared_ptr<EventLog>& events() const noexcept { return events_; }
   vfs::Offload offload();
+  // Opened, and its folder made, when the first volume is mounted.
+  base::Result<std::shared_ptr<vfs::VolumeStore>> volumes();
   image::Limits image_limits() const;
   ProcView proc_view(const LaunchConfig& config) const noexcept;
   void message(std::string_view line);
@@ -130,6 +133,8 @@ class Containers::Core : public std::enable_shared_from_this<Core> {
 
   ContainersOptions options_;
   std::mutex message_mutex_;
+  std::mutex volumes_mutex_;
+  std::shared_ptr<vfs::VolumeStore> volumes_;  // guarded by volumes_mutex_
   std::shared_ptr<EventLog> events_;
   std::shared_ptr<vfs::LogStore> logs_;
   std::shared_ptr<vfs::PipePool> pipes_;

@@ -16,6 +16,7 @@
 #include "vfs/overlay/overlay.h"
 #include "vfs/styx/styx_mount.h"
 #include "vfs/tar/tree_mount.h"
+#include "vfs/volume/volume_store.h"
 
 namespace fusebox::container {
 namespace {
@@ -227,21 +228,12 @@ class Launch {
     return true;
   }
 
-  std::filesystem::path volume_folder(const std::string& volume, bool shared) const {
-    return shared ? options_.data_dir / "shared" / volume : options_.data_dir / "priv" / request_.name / volume;
-  }
-
   bool volume(const MountConfig& mount, const std::string& path) {
     const VolumeOptions parsed = *parse_volume_options(mount.options);
-    const std::filesystem::path folder = volume_folder(parsed.name, parsed.shared);
-    vfs::HostFolderOptions options;
-    options.read_only = parsed.read_only;
-    options.create = true;
-    options.mount_index = ++folder_index_;
-    if (config_.limits.volume_bytes) {
-      options.bytes_max = config_.limits.volume_bytes;
-    }
-    auto opened = vfs::open_host_folder(folder, options);
+    const auto volumes = core_.volumes();
+    if (!volumes) return fail(path, errno_of(volumes.error()), volumes.error().message);
+    const vfs::VolumeKey key{parsed.shared ? std::string() : request_.name, parsed.name};
+    auto opened = (*volumes)->mount(key, {parsed.read_only, ++folder_index_, config_.limits.volume_bytes});
     if (!opened) return fail(path, errno_of(opened.error()), opened.error().message);
     add_mount(mount.path, std::move(*opened), true, parsed.read_only);
     return true;
@@ -280,7 +272,7 @@ class Launch {
     }
     const std::string name = config_.writable.substr(std::string_view("volume:").size());
     if (!parse_volume_options("name=" + name)) return fail("writable", Errno::inval, "no name of a volume");
-    auto upper = vfs::open_folder_upper(volume_folder(name, false), config_.limits.volume_bytes);
+    auto upper = vfs::open_folder_upper(options_.data_dir / "priv" / request_.name / name, config_.limits.volume_bytes);
     if (!upper) return fail("writable", errno_of(upper.error()), upper.error().message);
     root_ = vfs::make_overlay(std::move(root_), std::move(*upper));
     return true;

@@ -237,6 +237,57 @@ TEST(Lifecycle, AnUnusableWritableFolderIsLeftOut) {
   EXPECT_TRUE(world.messages()[0].starts_with("wapp 'a': mount /m is left out: ")) << world.messages()[0];
 }
 
+// Opens "f" in the first preopen for writing, with CREAT, and writes 8 bytes; ends with the error of either as exit code.
+constexpr std::string_view kWrites = R"((module
+    (import "wasi_snapshot_preview1" "path_open"
+      (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1)
+    (data (i32.const 100) "f")
+    (data (i32.const 300) "\64\00\00\00\08\00\00\00")
+    (func (export "_start") (local $error i32)
+      (local.set $error (call $open (i32.const 3) (i32.const 0) (i32.const 100) (i32.const 1) (i32.const 1)
+                                    (i64.const 64) (i64.const 0) (i32.const 0) (i32.const 400)))
+      (if (i32.eqz (local.get $error)) (then (local.set $error
+        (call $write (i32.load (i32.const 400)) (i32.const 300) (i32.const 1) (i32.const 404)))))
+      (call $exit (local.get $error)))))";
+
+TEST(Lifecycle, VolumesArePrivateOrSharedKeptAndBounded) {
+  World world;
+  world.add_wat("writes", kWrites);
+  LaunchConfig config = with_image("writes");
+  config.mounts = {{"volume", "/v", "name=one"}};
+  EXPECT_EQ(world.run("a", config).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::exists(world.root() / "data/priv/a/one/f"));
+  config.mounts = {{"volume", "/v", "name=one,shared"}};
+  EXPECT_EQ(world.run("a", config).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::exists(world.root() / "data/shared/one/f"));
+  config.mounts = {{"volume", "/v", "name=two"}};
+  config.limits.volume_bytes = 7;
+  EXPECT_EQ(world.run("a", config).exit_code, 0);  // what fits is written
+  EXPECT_EQ(std::filesystem::file_size(world.root() / "data/priv/a/two/f"), 7u);
+  config.limits.volume_bytes = 0;
+  config.mounts = {{"volume", "/v", "name=three"}};
+  EXPECT_EQ(world.run("a", config).exit_code, 19);  // DQUOT
+  config.mounts = {{"volume", "/v", "name=one,ro"}};
+  EXPECT_EQ(world.run("a", config).exit_code, 76);  // NOTCAPABLE: rights beyond the preopen's
+  ASSERT_TRUE(world->remove("a").has_value());
+  EXPECT_TRUE(std::filesystem::exists(world.root() / "data/priv/a/one/f"));
+}
+
+TEST(Lifecycle, AnImageIsWritableOnlyWhereTheConfigurationSaysSo) {
+  World world;
+  world.add_wat("writes", kWrites);
+  LaunchConfig config = with_image("writes");
+  EXPECT_EQ(world.run("a", config).exit_code, 69);  // ROFS
+  config.writable = "memory";
+  EXPECT_EQ(world.run("a", config).exit_code, 0);
+  config.writable = "volume:upper";
+  EXPECT_EQ(world.run("a", config).exit_code, 0);
+  EXPECT_TRUE(std::filesystem::exists(world.root() / "data/priv/a/upper/f"));
+}
+
 TEST(Lifecycle, AConsoleGoesToTheDescriptorsOfItsStart) {
   World world;
   world.add_guest("hello");

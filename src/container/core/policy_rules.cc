@@ -66,7 +66,7 @@ std::string broken_policy_rule(const std::optional<policy::Policy>& policy, cons
 
 LimitsConfig policy_ceilings(const policy::Policy& policy) {
   LimitsConfig limits = no_ceilings();
-  limits.memory_pages = static_cast<std::uint32_t>(std::min<std::uint64_t>(policy.limits.memory_pages(), 65536));
+  limits.memory_pages = static_cast<std::uint32_t>(std::clamp<std::uint64_t>(policy.limits.memory_pages(), 1, 65536));
   limits.cpu_ms = std::max<std::uint64_t>(policy.limits.cpu_limit_ns() / 1'000'000, 1);
   limits.wall_ms = std::max<std::uint64_t>(policy.limits.wall_limit_ns() / 1'000'000, 1);
   if (policy.limits.ticks > 0) limits.ticks = policy.limits.ticks;

@@ -19,7 +19,7 @@ using base::Errc;
 
 namespace {
 
-constexpr std::string_view kShared = "shared", kPrivate = "private";
+constexpr std::string_view kShared = "shared", kPrivate = "priv";
 
 base::Result<void> check_component(std::string_view what, std::string_view name) {
   const bool fits = !name.empty() && name != "." && name != ".." && name.size() <= kComponentBytesMax &&

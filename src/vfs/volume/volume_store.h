@@ -1,7 +1,7 @@
 // The volumes of an engine: folders that outlive containers, each with its own accounting.
 //
 // A private volume belongs to (instance, name), a shared one to its name; the two spaces never meet:
-//   <root>/private/<instance>/<name>     <root>/shared/<name>
+//   <root>/priv/<instance>/<name>     <root>/shared/<name>
 // All mounts of one volume share one ledger, so that a quota holds over all writers together. A quota counts the bytes of
 // files (holes included, deleted but still open files included) and of link targets, and bounds the number of names.
 //

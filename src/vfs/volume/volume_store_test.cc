@@ -59,7 +59,7 @@ TEST_F(VolumeTest, PrivateAndSharedVolumesNeverMeet) {
   script({.instance = "n", .name = "shared"}).run("write /v/f other");
   EXPECT_EQ(script({.instance = "shared", .name = "n"}).run("read /v/f"), "private");
   EXPECT_EQ(script({.instance = "", .name = "n"}).run("read /v/f"), "shared");
-  EXPECT_EQ(get(of("private/shared/n/f")), "private");
+  EXPECT_EQ(get(of("priv/shared/n/f")), "private");
   EXPECT_EQ(get(of("shared/n/f")), "shared");
   EXPECT_EQ(script({.instance = "a", .name = "n"}).run("read /v/f"), "NOENT");
 }
@@ -96,7 +96,7 @@ TEST_F(VolumeTest, ListsAndRemoves) {
   EXPECT_EQ(used.error().code, base::Errc::unavailable);
   EXPECT_EQ(used.error().message, "volume \"two\": a container uses it; stop the container first");
   EXPECT_TRUE(store_->remove({.instance = "a", .name = "one"}));
-  EXPECT_FALSE(fs::exists(of("private/a")));
+  EXPECT_FALSE(fs::exists(of("priv/a")));
   const auto gone = store_->remove({.instance = "a", .name = "one"});
   ASSERT_FALSE(gone);
   EXPECT_EQ(gone.error().code, base::Errc::not_found);
@@ -114,7 +114,7 @@ TEST_F(VolumeTest, AQuotaIsTakenToTheLastByteAndNoFurther) {
           {"write /v/c 1234567890", "ok"}, {"symlink x /v/s", "DQUOT"},     {"truncate /v/c", "ok"},
           {"symlink 12345 /v/s", "ok"},    {"write /v/c 123456", "only 5"}, {"unlink /v/s", "ok"},
           {"append /v/c 12345", "ok"},     {"append /v/c x", "DQUOT"}});
-  EXPECT_EQ(bytes_in(of("private/i/default")), 10u);
+  EXPECT_EQ(bytes_in(of("priv/i/default")), 10u);
 }
 
 TEST_F(VolumeTest, HolesAndAllocationsCount) {
@@ -141,7 +141,7 @@ TEST_F(VolumeTest, HolesAndAllocationsCount) {
   EXPECT_EQ(*file.write_at(guest.fresh(), x, 5), 2u);  // within it
   EXPECT_EQ(*file.seek(5000, Whence::set), 5000u);
   EXPECT_EQ(guest.write(file, "x").error(), Errno::dquot);
-  EXPECT_EQ(bytes_in(of("private/i/default")), 1000u);
+  EXPECT_EQ(bytes_in(of("priv/i/default")), 1000u);
 }
 
 TEST_F(VolumeTest, ARemovedFileCountsUntilItIsClosed) {
