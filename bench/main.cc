@@ -10,6 +10,7 @@
 #include "edge_lines.h"
 #include "heavy_lines.h"
 #include "image_lines.h"
+#include "pipe_lines.h"
 #include "vfs_lines.h"
 #include "wasi_lines.h"
 
@@ -41,6 +42,7 @@ std::vector<Line> all_lines(const HeavyOptions& heavy) {
   lines.push_back({"container.image", measure_image});
   lines.push_back({"container.file", measure_files});
   lines.push_back({"container.write", measure_wasi});
+  lines.push_back({"container.pipe", measure_pipe});
   lines.push_back({"container.start", measure_container_start});
   lines.push_back({"container.fair", measure_container_fairness});
   lines.push_back({"container.crowd", with_options(measure_container_crowd)});
