@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/files.h"
 #include "vfs/styx/message.h"
 #include "vfs/styx/styx_mount.h"
 #include "vfs/text/file_test_support.h"
