@@ -51,7 +51,7 @@ base::Result<image::oci::Package> ImagePlace::package(const image::Entry& entry)
   FB_TRY(image::PrivateFile file, image::read_private(path, limits_.image_bytes_max));
   image::OpenOptions options;
   options.limits = limits_;
-  return base::within(path.string(), image::oci::load_package(std::move(file.content), options));
+  return base::within(path.string(), image::oci::load_package(std::move(file), options));
 }
 
 base::Result<image::Entry> ImagePlace::add(const image::oci::Package& package, const image::Reference& name,

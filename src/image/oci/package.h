@@ -57,13 +57,15 @@ base::Result<Package> fetch_package(Blob manifest, const Limits& limits, const F
 
 base::Result<Package> load_layout(Files& files, const OpenOptions& options);
 base::Result<Package> load_docker_archive(Files& files, const OpenOptions& options);
+// A PrivateFile's digest is that of its content.
 // An archive of files, or a module, that comes without documents: they are made for it. The layer keeps its bytes.
-base::Result<Package> package_of_layer(LayerBytes stored, const Limits& limits);
-base::Result<Package> package_of_module(LayerBytes module);
+base::Result<Package> package_of_layer(PrivateFile stored, const Limits& limits);
+base::Result<Package> package_of_module(PrivateFile module);
 // Whether the documents are those made for an archive: the layer alone says as much.
 bool is_plain(const Package& package);
 
 // Whatever form the bytes have (contract 3.1).
+base::Result<Package> load_package(PrivateFile source, const OpenOptions& options);
 base::Result<Package> load_package(LayerBytes source, const OpenOptions& options);
 
 // The layers without compression. Checks diff_ids, and warns where a media type names another compression.

@@ -96,10 +96,11 @@ base::Result<Package> load_docker_archive(Files& files, const OpenOptions& optio
   return package;
 }
 
-base::Result<Package> package_of_layer(LayerBytes stored, const Limits& limits) {
-  Blob layer = make_blob(layer_type_of(stored.bytes), stored);
-  FB_TRY(const LayerBytes tar, unpack(stored, limits.image_bytes_max));
-  const Digest diff_id = tar.bytes.data() == stored.bytes.data() ? layer.descriptor.digest : Digest::of(tar.bytes);
+base::Result<Package> package_of_layer(PrivateFile stored, const Limits& limits) {
+  const LayerBytes& bytes = stored.content;
+  Blob layer = make_blob(layer_type_of(bytes.bytes), bytes, Digest::of(stored.digest));
+  FB_TRY(const LayerBytes tar, unpack(bytes, limits.image_bytes_max));
+  const Digest diff_id = tar.bytes.data() == bytes.bytes.data() ? layer.descriptor.digest : Digest::of(tar.bytes);
   std::vector<Blob> layers;
   layers.push_back(std::move(layer));
   return assemble(make_blob(kOciConfig, plain_config(diff_id)), std::move(layers), limits);
@@ -110,10 +111,10 @@ bool is_plain(const Package& package) {
          base::as_text(package.config.bytes.bytes) == plain_config(package.settings.diff_ids.front());
 }
 
-base::Result<Package> package_of_module(LayerBytes module) {
-  FB_CHECK(check_module("the file", module.bytes));
-  const Limits limits{.image_bytes_max = module.bytes.size()};
-  Blob layer = make_blob(kWasmLayer, std::move(module));
+base::Result<Package> package_of_module(PrivateFile module) {
+  FB_CHECK(check_module("the file", module.content.bytes));
+  const Limits limits{.image_bytes_max = module.content.bytes.size()};
+  Blob layer = make_blob(kWasmLayer, std::move(module.content), Digest::of(module.digest));
   const std::string config = wasm_config(layer.descriptor.digest);
   std::vector<Blob> layers;
   layers.push_back(std::move(layer));
@@ -121,9 +122,14 @@ base::Result<Package> package_of_module(LayerBytes module) {
 }
 
 base::Result<Package> load_package(LayerBytes source, const OpenOptions& options) {
-  const Form form = sniff(source.bytes);
+  const base::Sha256 digest = base::sha256(source.bytes);
+  return load_package(PrivateFile{std::move(source), digest}, options);
+}
+
+base::Result<Package> load_package(PrivateFile source, const OpenOptions& options) {
+  const Form form = sniff(source.content.bytes);
   if (form == Form::module || form == Form::component) return package_of_module(std::move(source));
-  FB_TRY(const LayerBytes tar, unpack(source, options.limits.image_bytes_max));
+  FB_TRY(const LayerBytes tar, unpack(source.content, options.limits.image_bytes_max));
   const ArchiveForm what = archive_form(tar.bytes);
   if (what == ArchiveForm::plain) return package_of_layer(std::move(source), options.limits);
   FB_TRY(const auto files, files_of_tar(tar, options.limits));

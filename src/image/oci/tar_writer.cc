@@ -1,8 +1,8 @@
 #include "image/oci/tar_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstring>
 
 #include "base/text.h"
 
@@ -26,7 +26,7 @@ constexpr Field kName{0, 100}, kMode{100, 8}, kUser{108, 8}, kGroup{116, 8}, kSi
 using Block = std::array<char, kBlockBytes>;
 
 void put(Block& block, Field field, std::string_view text) {
-  std::memcpy(block.data() + field.at, text.data(), std::min(text.size(), field.size));
+  std::ranges::copy(text.substr(0, field.size), block.data() + field.at);
 }
 
 void put_octal(Block& block, Field field, std::uint64_t value) {

@@ -1,7 +1,6 @@
 #include "image/registry/session.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -76,7 +75,7 @@ base::Result<Response> Session::send_once(const Exchange& exchange, const Target
   base::ByteView left = exchange.body;
   const http::BodySource source{exchange.body.size(), [&](std::span<char> into) -> base::Result<std::size_t> {
                                   const std::size_t count = std::min(into.size(), left.size());
-                                  std::memcpy(into.data(), left.data(), count);
+                                  std::ranges::copy(base::as_text(left.first(count)), into.data());
                                   left = left.subspan(count);
                                   if (exchange.sent) exchange.sent(exchange.body.size() - left.size());
                                   return count;

@@ -72,7 +72,7 @@ class ImageStore::Incoming final : public Install {
     FB_TRY(PrivateFile file, read_private_fd(staged_.fd(), "the image", store_.limits().image_bytes_max));
     OpenOptions options;
     options.limits = store_.limits();
-    auto package = oci::load_package(std::move(file.content), options);
+    auto package = oci::load_package(std::move(file), options);
     if (!package) return base::fail(base::Errc::invalid, package.error().message, "BAD_IMAGE");
     auto added = store_.add(*package, reference_);
     if (added) return {};

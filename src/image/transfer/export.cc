@@ -156,12 +156,14 @@ base::Result<Package> as_artifact(const Package& package, const ExportOptions& o
     files += image->tree()->node(id).type == Tree::Type::directory ? 0 : 1;
   if (files > 1) warn(options, "the image's other files are lost: an artifact holds the module alone");
   const base::ByteView module = image->module();
-  return oci::package_of_module(keep_bytes(base::Bytes(module.begin(), module.end())));
+  return oci::package_of_module({keep_bytes(base::Bytes(module.begin(), module.end())), base::sha256(module)});
 }
 
 base::Result<Package> as_layers(const Package& package, const ExportOptions& options) {
   if (!package.artifact) return package;
-  return oci::package_of_layer(keep_bytes(oci::tar_of_module(package.layers.front().bytes.bytes)), options.limits);
+  LayerBytes tar = keep_bytes(oci::tar_of_module(package.layers.front().bytes.bytes));
+  const base::Sha256 digest = base::sha256(tar.bytes);
+  return oci::package_of_layer({std::move(tar), digest}, options.limits);
 }
 
 base::Result<void> install_package(const Package& package, Library& library, const Reference& name) {

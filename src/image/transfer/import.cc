@@ -32,11 +32,11 @@ base::Result<Package> from_file(const Location& from, const OpenOptions& options
     case Place::docker_archive:
       return from_archive(from.form, std::move(file.content), options);
     case Place::tar:
-      return oci::package_of_layer(std::move(file.content), options.limits);
+      return oci::package_of_layer(std::move(file), options.limits);
     case Place::wasm:
-      return oci::package_of_module(std::move(file.content));
+      return oci::package_of_module(std::move(file));
     default:
-      return oci::load_package(std::move(file.content), options);
+      return oci::load_package(std::move(file), options);
   }
 }
 
