@@ -48,7 +48,13 @@ TEST_F(DetachedTest, FollowedLogsEndWithTheContainer) {
   detach("nap", {image("tools"), "--", "sh-does-not-exist"});
   const Finished done = fusebox({"logs", "-f", "nap"});
   EXPECT_EQ(done.status, 0);
-  EXPECT_THAT(done.out, HasSubstr("sh-does-not-exist"));
+  EXPECT_THAT(done.out, HasSubstr("usage: tools"));
+}
+
+TEST_F(DetachedTest, AContainerThatCannotStartSaysWhy) {
+  const Finished done = fusebox({"run", "--detach", "--name", "bad", "--device", "nonsense", image("sleeper")});
+  EXPECT_EQ(done.status, 125);
+  EXPECT_THAT(done.err, HasSubstr("'bad' failed to start: config:drivers[0]"));
 }
 
 TEST_F(DetachedTest, ExecRunsInTheContainersNamespaceWithItsOwnStatus) {

@@ -30,7 +30,7 @@ TEST_F(ForegroundTest, TheExitStatusIsTheProgramsOwn) {
 TEST_F(ForegroundTest, ATrapIs134AndNamed) {
   const Finished done = fusebox({"run", image("crash"), "--", "memory"});
   EXPECT_EQ(done.status, 134);
-  EXPECT_THAT(done.err, HasSubstr("trap:memory"));
+  EXPECT_THAT(done.err, HasSubstr("out of bounds memory access"));
 }
 
 TEST_F(ForegroundTest, ALimitOfProcessorTimeIs137) {

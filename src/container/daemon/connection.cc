@@ -21,6 +21,7 @@ using base::Errc;
 using base::json::Node;
 
 constexpr std::size_t kLogBytesPerAnswer = 64u << 10;  // base64 of it fits a message
+constexpr base::Nanos kStartPatience{60'000'000'000};  // a large module takes seconds to compile the first time
 constexpr int kInputRetryMs = 10;                      // between tries to write into a pipe that is full
 constexpr base::Nanos kOutputPatience{200'000'000};    // how soon a stream notices that its client has gone
 
@@ -186,7 +187,20 @@ Connection::Answer Connection::launch(const Node& request, Message&) {
   auto config = parse_launch_config(definition.config, containers().options().profile);
   if (!config) return base::fail(Errc::invalid, config.error().path + ": " + config.error().message);
   FB_CHECK(service_.launch(definition, std::move(*config)));
-  return "";
+  return started(definition.name);
+}
+
+// Once it runs, or why it never will: whoever launched it wants to know, and to find it running.
+Connection::Answer Connection::started(const std::string& name) {
+  std::optional<Status> status;
+  wait_for_change(containers().changes(), kStartPatience, [&] {
+    status = containers().status(name);
+    return !status || status->state != State::starting;
+  });
+  if (!status || status->state != State::failure) return "";
+  for (const std::string_view begun : {"trap:", "signal:", "cpu-limit", "wall-limit", "tick-limit"})
+    if (status->reason.starts_with(begun)) return "";
+  return base::fail(Errc::invalid, "'" + name + "' failed to start: " + status->reason);
 }
 
 Connection::Answer Connection::start(const Node& request, Message&) {
@@ -197,7 +211,7 @@ Connection::Answer Connection::start(const Node& request, Message&) {
     auto config = parse_launch_config(definition.config, containers().options().profile);
     if (!config) return base::fail(Errc::invalid, config.error().path + ": " + config.error().message);
     FB_CHECK(service_.launch(definition, std::move(*config)));
-    return "";
+    return started(name);
   }
   return unknown(name);
 }

@@ -51,6 +51,7 @@ class Connection {
   Answer remove_volume(const Node&, Message&);
   Answer shutdown(const Node&, Message&);
 
+  Answer started(const std::string& name);
   void stream(Attachment& attachment);
   Containers& containers() noexcept { return service_.containers(); }
 
