@@ -3,8 +3,8 @@
 
 Usage: check_docs.py FUSEBOX DOCUMENT...
 A block's lines that start with "$ " are commands; the lines up to the next command are what standard output and standard
-error together must be. All blocks of one document share one shell, which starts in an empty folder with the documented
-command on its PATH. A block of another kind with a file name after its language (```json policy.json) writes that file.
+error together must be. All blocks of one document share one shell, which starts in a folder with the packed images
+(hello.wapp, ...) and with the documented command on its PATH. A block of another kind with a file name after its language (```json policy.json) writes that file.
 """
 import difflib
 import os
@@ -69,6 +69,8 @@ def check(document, fusebox, source):
                 script.append(f"{command}\n_status=$?; printf '%s\\n' '{MARK}'; (exit $_status)")
                 expectations.append((command, expected))
     with tempfile.TemporaryDirectory(prefix="fusebox-docs-") as folder:
+        for image in (fusebox.parent / "images").glob("*.wapp"):
+            os.symlink(image, pathlib.Path(folder) / image.name)
         printed = run_all("\n".join(script) + "\n", folder, str(fusebox.parent), source)
     wrong = 0
     for (command, expected), actual in zip(expectations, printed + [""] * len(expectations)):

@@ -36,12 +36,13 @@ int main(void) {
   printf("taking more than it may:\n");
   const size_t page = 65536;
   size_t pages = 0;
-  while (pages < 1024 && malloc(page) != NULL) ++pages;
+  for (char* volatile block = NULL; pages < 1024 && (block = malloc(page)) != NULL; ++pages) memset(block, 1, page);
   printf("  %-46s %zu KiB, then no more\n", "memory", pages * 64);
   FILE* full = fopen("/state/full", "w");
   size_t written = 0;
   static char block[4096];
-  while (full != NULL && written < (8u << 20) && fwrite(block, sizeof block, 1, full) == 1 && fflush(full) == 0) written += sizeof block;
+  while (full != NULL && written < (8u << 20) && fwrite(block, sizeof block, 1, full) == 1 && fflush(full) == 0)
+    written += sizeof block;
   printf("  %-46s %zu KiB, then: %s\n", "its volume", written / 1024, strerror(errno));
   if (full != NULL) fclose(full);
   unlink("/state/full");
