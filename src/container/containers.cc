@@ -14,7 +14,9 @@ base::Result<std::unique_ptr<Containers>> Containers::create(ContainersOptions o
 }
 
 Containers::Containers(std::shared_ptr<Core> core) noexcept : core_(std::move(core)) {}
-Containers::~Containers() = default;
+Containers::~Containers() {
+  core_->stop_all(base::Nanos::max());  // an attachment may keep the core, but nothing runs on
+}
 
 Controlled<void> Containers::create_name(std::string_view name) {
   return core_->create_name(name);

@@ -83,7 +83,7 @@ class Containers::Core : public std::enable_shared_from_this<Core> {
   std::optional<ExecStatus> wait_exec(std::uint64_t id, base::Nanos timeout) const;
   Controlled<void> stop_exec(std::uint64_t id);
   void forget_exec(std::uint64_t id);
-  void exec_ended(std::uint64_t id);
+  void exec_ended();
 
   // Of runs and the restart task.
   void run_started(Run& run, const base::Sha256& digest);

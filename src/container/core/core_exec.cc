@@ -77,7 +77,7 @@ void Containers::Core::forget_exec(std::uint64_t id) {
   if (at != execs_.end() && is_terminal(at->second->status().state)) execs_.erase(at);
 }
 
-void Containers::Core::exec_ended(std::uint64_t) {
+void Containers::Core::exec_ended() {
   const std::lock_guard lock(mutex_);
   changed_.notify_all();
 }

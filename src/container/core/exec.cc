@@ -1,6 +1,7 @@
 #include "container/core/exec.h"
 
 #include <functional>
+#include <utility>
 
 #include "container/core/core.h"
 #include "vfs/namespace.h"
@@ -191,19 +192,20 @@ Task::Turn ExecTask::end(End how) {
   inside_ = {};
   for (base::Fd& fd : fds_) fd = {};
   if (!how.message.empty()) core_.message("wapp '" + run_name_ + "' exec" + how.message);
-  {
-    const std::lock_guard lock(mutex_);
-    status_.state = how.state;
-    status_.exit_code = how.exit_code;
-    status_.reason = how.reason;
-  }
+  end_ = std::move(how);
   return Turn::done;
 }
 
 void ExecTask::ended() noexcept {
-  const std::shared_ptr<Run> run = std::move(run_);
-  core_.exec_ended(id_);
-  run->exec_ended(*this);
+  // It is over for its run first: who has seen its end may count on that.
+  std::exchange(run_, nullptr)->exec_ended(*this);
+  {
+    const std::lock_guard lock(mutex_);
+    status_.state = end_.state;
+    status_.exit_code = end_.exit_code;
+    status_.reason = end_.reason;
+  }
+  core_.exec_ended();
 }
 
 }  // namespace fusebox::container

@@ -52,6 +52,7 @@ class ExecTask final : public Task, public std::enable_shared_from_this<ExecTask
   std::shared_ptr<Loading> loading_;
   vfs::WaitSet own_waits_;
   CodeRange code_;
+  End end_;
   mutable std::mutex mutex_;
   std::unique_ptr<Guest> guest_;  // guarded by mutex_ for others
   ExecStatus status_;             // guarded by mutex_

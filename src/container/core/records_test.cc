@@ -306,5 +306,16 @@ TEST(Attachment, GivesTheLogToItsEnd) {
   EXPECT_EQ((*attached)->next(10s)->text, "");
 }
 
+TEST(Attachment, OutlivesItsEngineAndSeesTheEnd) {
+  World world;
+  world.add_guest("sleeper");
+  ASSERT_TRUE(world->launch("a", with_image("sleeper")).has_value());
+  world.until_running("a");
+  auto attached = world->attach("a");
+  ASSERT_TRUE(attached.has_value());
+  world.destroy();
+  EXPECT_EQ((*attached)->next(10s)->text, "");
+}
+
 }  // namespace
 }  // namespace fusebox::container
