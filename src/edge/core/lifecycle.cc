@@ -34,7 +34,7 @@ void set_policy(Slot& slot, const fuse_policy_t& policy, const fuse_policy_ext_t
   slot.deadline_us = ext->deadline_us;
   slot.init_budget_us = ext->init_budget_us;
   slot.log_entries_per_step = ext->log_entries_per_step;
-  slot.restart = static_cast<std::uint8_t>(ext->restart);
+  slot.restart = static_cast<std::uint8_t>(ext->restart) & 3;
   slot.restart_max = ext->restart_max;
   slot.restart_backoff_us = ext->restart_backoff_us;
   slot.drift_free = (ext->flags & FUSE_EXT_DRIFT_FREE) != 0;

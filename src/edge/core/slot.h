@@ -37,14 +37,15 @@ struct SlotFields {
   std::uint32_t restart_max = 0;
   std::uint32_t restart_backoff_us = 0;
 
-  bool in_use = false;
-  bool paused_by_stop = false;
-  bool drift_free = false;
-  bool step_ever_ok = false;
-  bool phase_known = false;  // next_due_us is set, for phase and drift-free periods
-  std::uint8_t restart = FUSE_RESTART_NEVER;
-  std::uint16_t queue_at = kNotQueued;  // place in the due queue
+  // One byte, so that with the state and the place they are one word on microcontrollers.
+  bool in_use : 1 = false;
+  bool paused_by_stop : 1 = false;
+  bool drift_free : 1 = false;
+  bool step_ever_ok : 1 = false;
+  bool phase_known : 1 = false;  // next_due_us is set, for phase and drift-free periods
+  std::uint8_t restart : 2 = FUSE_RESTART_NEVER;
   fuse_module_state_t state = FUSE_MODULE_STATE_LOADED;
+  std::uint16_t queue_at = kNotQueued;  // place in the due queue
   std::uint32_t generation = 0;
 
   std::uint64_t last_us = 0;      // start of the last successful step
