@@ -1,4 +1,5 @@
 #include <CLI/CLI.hpp>
+#include <filesystem>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -7,6 +8,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "cli/artifact.h"
+#include "cli/container/inspect.h"
 #include "cli/sandbox_setup.h"
 #include "cli/verb.h"
 #include "engine/engine.h"
@@ -145,6 +147,20 @@ base::Result<ModuleInfo> inspect_valid(const Artifact& artifact) {
   return base::within(artifact.path, engine::inspect(artifact.wasm));
 }
 
+// A name that is no file may be a container's. True when it was shown, or what went wrong was told.
+bool inspect_container(const std::string& name, VerbContext& context) {
+  std::error_code failed;
+  if (name == "-" || std::filesystem::exists(name, failed)) return false;
+  const auto json = container_json(name);
+  if (!json) {
+    context.status = report(context.streams, json.error());
+    return true;
+  }
+  if (!*json) return false;
+  context.streams.out << **json << '\n';
+  return true;
+}
+
 }  // namespace
 
 void add_inspect(CLI::App& app, VerbContext& context) {
@@ -154,11 +170,14 @@ void add_inspect(CLI::App& app, VerbContext& context) {
   };
   auto options = std::make_shared<Options>();
   CLI::App* verb =
-      app.add_subcommand("inspect", "show what a module imports, exports and contains, without compiling it");
-  verb->footer("Example: fusebox inspect transform.wasm");
-  verb->add_option("FILE", options->file, ".wasm or .wat, - for standard input")->required();
+      app.add_subcommand("inspect", "show what a module imports, exports and contains, or how a container stands");
+  verb->footer("Example: fusebox inspect transform.wasm\n         fusebox inspect web");
+  verb->add_option("FILE", options->file,
+                   ".wasm or .wat, - for standard input; or a container of the background engine")
+      ->required();
   verb->add_flag("--json", options->json, "print one JSON object");
   verb->callback([options, &context] {
+    if (inspect_container(options->file, context)) return;
     const auto artifact = read_artifact_file(options->file);
     if (!artifact) {
       context.status = report(context.streams, artifact.error());

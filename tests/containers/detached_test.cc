@@ -1,4 +1,6 @@
 // Containers of the background engine: started on demand, seen, joined, stopped, brought back.
+#include <poll.h>
+
 #include <csignal>
 #include <thread>
 
@@ -130,6 +132,37 @@ TEST_F(DetachedTest, VolumesAreListedAndInUseOnesKept) {
   EXPECT_EQ(fusebox({"volume", "rm", "data"}).status, 0);
   EXPECT_THAT(fusebox({"volume", "rm", "data"}).err, HasSubstr("no volume 'data'"));
   EXPECT_THAT(fusebox({"volume", "rm", "../outside"}).err, HasSubstr("is no volume"));
+}
+
+TEST_F(DetachedTest, InspectShowsStatusAndConfiguration) {
+  detach("seen", {image("sleeper"), "--cpus", "0.5"});
+  const Finished done = fusebox({"inspect", "seen"});
+  EXPECT_EQ(done.status, 0) << done.err;
+  EXPECT_THAT(member(done, "status"), HasSubstr("\"state\":\"running\""));
+  EXPECT_THAT(member(done, "config"), HasSubstr("\"cpuPercent\":50"));
+  EXPECT_EQ(fusebox({"inspect", "unseen"}).status, 125);
+}
+
+// Whatever the engine was doing when it was killed, the next `up` makes what the file says.
+TEST_F(DetachedTest, AnEngineKilledWhileItStartsContainersLeavesNothingTheNextCannotUse) {
+  std::string services = "services:\n";
+  for (const char* const name : {"a", "b", "c"})
+    services += std::string("  ") + name + ":\n    file: " + image("sleeper") + "\n";
+  write("fusebox.yaml", services);
+  for (int round = 0; round < 8; ++round) {
+    write("fusebox.yaml", services + "    environment: {ROUND: \"" + std::to_string(round) + "\"}\n");
+    ASSERT_EQ(fusebox({"volume", "ls"}).status, 0);  // an engine runs
+    const std::string pid = fusebox({"daemon", "--pid"}).out;
+    std::thread killer([&pid, round] {
+      ::poll(nullptr, 0, round * 3);
+      ::kill(std::stoi(pid), SIGKILL);
+    });
+    fusebox({"up"});
+    killer.join();
+    const Finished again = fusebox({"up"});
+    ASSERT_EQ(again.status, 0) << again.err;
+    ASSERT_EQ(fusebox({"ps", "--quiet"}).out, "a\nb\nc\n");
+  }
 }
 
 TEST_F(DetachedTest, StatsAreOneObjectPerContainer) {
