@@ -40,9 +40,13 @@ Rows measure_cold_run(const Conditions& conditions, const HeavyOptions& options)
   compiling.arguments.push_back("--no-cache");
   ChildOptions nothing = cached;
   nothing.arguments = {"/bin/true"};
+  ChildOptions container = cached;
+  container.arguments = {FUSEBOX_COMMAND, "run", FUSEBOX_IMAGE_DIR "/hello.wapp"};
+  container.environment.push_back("FUSEBOX_DATA=" + folder.path().string() + "/data");
   const Variant variants[] = {process_ms("/bin/true", nothing, conditions),
                               process_ms("fusebox run", cached, conditions),
-                              process_ms("fusebox run --no-cache", compiling, conditions)};
+                              process_ms("fusebox run --no-cache", compiling, conditions),
+                              process_ms("fusebox run hello.wapp", container, conditions)};
   FB_TRY(const auto taken, interleave(variants, options.cold_runs));
 
   Row cold = row_of("run.cold", "`fusebox run` of a cached module, process start to exit", "ms", taken[1]);
@@ -50,7 +54,10 @@ Rows measure_cold_run(const Conditions& conditions, const HeavyOptions& options)
   compare(cold, "/bin/true", taken[0]);
   Row compiled = row_of("run.cold.compile", "`fusebox run` that must compile the module", "ms", taken[2]);
   compare(compiled, "/bin/true", taken[0]);
-  return std::vector{cold, compiled};
+  Row boxed = row_of("run.cold.container", "`fusebox run hello.wapp`, process start to exit", "ms", taken[3]);
+  boxed.target.median_max = 10;
+  compare(boxed, "/bin/true", taken[0]);
+  return std::vector{cold, compiled, boxed};
 }
 
 }  // namespace fusebox::cli::bench

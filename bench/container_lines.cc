@@ -11,7 +11,7 @@
 #include "child_process.h"
 #include "cli/wat.h"
 #include "container/containers.h"
-#include "image/store/registry_folder.h"
+#include "image/store/image_store.h"
 
 namespace fusebox::cli::bench {
 namespace {
@@ -22,6 +22,10 @@ using container::State;
 using namespace std::chrono_literals;
 
 constexpr std::size_t kReportBytesMax = 64u << 10;
+constexpr std::size_t kImageBytesMax = 64u << 20;
+constexpr std::uint32_t kPipeBytes = 256u << 10;
+constexpr std::size_t kPieceBytes = 16u << 10;
+constexpr std::size_t kPipedBytes = 256u << 20;
 constexpr std::size_t kSpinners = 1000;
 constexpr std::size_t kEchoesMax = 500;  // each takes a millisecond or two beside the spinners
 constexpr std::size_t kMoreStarts = 200;
@@ -50,24 +54,24 @@ constexpr std::string_view kSleep = R"((module
       (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
       (br $again)))))";
 
-// An engine with a registry folder of its own.
+// An engine with an image store of its own.
 class Host {
  public:
-  static base::Result<std::unique_ptr<Host>> create(std::uint32_t wapps, std::uint32_t pooled = 0) {
+  static base::Result<std::unique_ptr<Host>> create(std::uint32_t wapps, std::uint32_t pooled = 0,
+                                                    std::uint32_t pipe_bytes = 4096) {
     FB_TRY(base::TempDir folder, base::TempDir::create("fusebox-bench"));
     std::unique_ptr<Host> host(new Host(std::move(folder)));
-    FB_CHECK(host->begin(wapps, pooled));
+    FB_CHECK(host->begin(wapps, pooled, pipe_bytes));
     return host;
   }
   base::Result<void> add(const std::string& name, std::string_view wat) {
     FB_TRY(const base::Bytes module, assemble_text(wat, name));
-    return base::write_file_atomic(folder_.path() / (name + "@1.wapp"), module);
+    return store(name, module);
   }
   // A container of this build; false when there is none.
   bool add_built(const std::string& name) {
-    std::error_code missing;
-    const std::filesystem::path image = std::filesystem::path(FUSEBOX_IMAGE_DIR) / (name + ".wapp");
-    return std::filesystem::copy_file(image, folder_.path() / (name + "@1.wapp"), missing);
+    const auto image = base::read_file(std::filesystem::path(FUSEBOX_IMAGE_DIR) / (name + ".wapp"), kImageBytesMax);
+    return image && store(name, base::as_bytes(*image));
   }
   Containers& operator*() noexcept { return *containers_; }
   Containers* operator->() noexcept { return containers_.get(); }
@@ -97,13 +101,19 @@ class Host {
 
  private:
   explicit Host(base::TempDir folder) : folder_(std::move(folder)) {}
-  base::Result<void> begin(std::uint32_t wapps, std::uint32_t pooled) {
+  base::Result<void> store(const std::string& name, base::ByteView bytes) {
+    FB_TRY(const auto install, containers_->library().install({name, "1"}));
+    FB_CHECK(install->write(bytes));
+    return install->commit();
+  }
+  base::Result<void> begin(std::uint32_t wapps, std::uint32_t pooled, std::uint32_t pipe_bytes) {
     container::ContainersOptions options;
     options.profile = *container::find_profile("big");
     options.profile.max_wapps = wapps;
-    image::RegistryFolderOptions registry;
-    registry.root = folder_.path();
-    options.library = std::make_shared<image::RegistryFolder>(std::move(registry), clock_);
+    options.profile.pipe_bytes = pipe_bytes;
+    image::ImageStoreOptions store;
+    store.root = folder_.path() / "images";
+    FB_TRY(options.library, image::ImageStore::create(std::move(store)));
     options.data_dir = folder_.path() / "data";
     options.code_cache = std::make_shared<engine::CodeCache>(engine::CodeCacheOptions{});
     options.clock = &clock_;
@@ -230,7 +240,45 @@ Rows measure_container_start(const Conditions& conditions) {
     rows.push_back(row_of("container.start.js", "start to exit of a JavaScript one-liner", "us", us));
     rows.back().target.median_max = 3000;
   }
+  if (host->add_built("fib")) {
+    LaunchConfig config = config_of("fib");
+    config.args = {"27"};
+    FB_TRY(const Samples us, starts(*host, *conditions.watch, config, std::min<std::size_t>(conditions.rounds, 200)));
+    rows.push_back(row_of("container.start.fib", "fib(27), start to exit", "us", us));
+    rows.back().target.median_max = 1500;
+  }
   return rows;
+}
+
+Rows measure_container_pipe(const Conditions& conditions) {
+  FB_TRY(const auto host, Host::create(8, 0, kPipeBytes));
+  if (!host->add_built("pipe_source") || !host->add_built("pipe_sink")) return std::vector<Row>{};
+  LaunchConfig source = config_of("pipe_source");
+  source.args = {"/dev/pipe/bench", std::to_string(kPipedBytes), std::to_string(kPieceBytes)};
+  LaunchConfig sink = config_of("pipe_sink");
+  sink.args = {"/dev/pipe/bench", std::to_string(kPipedBytes)};
+  Samples ms;
+  for (std::size_t i = 0; i < conditions.rounds / 50 + 3; ++i) {
+    FB_CHECK(host->launch("sink", sink));
+    FB_CHECK(host->launch("source", source));
+    for (const char* const name : {"source", "sink"}) {
+      const auto status = (*host)->wait(name, 30s);
+      if (!status || status->exit_code != 0) return base::fail(base::Errc::unavailable, std::string(name) + " failed");
+    }
+    // The sink's own clock, from its first byte to its last: "<bytes> <ms> <MB/s>", the newest line of its log.
+    const std::string log = (*host)->logs().read("sink").value_or("");
+    const std::size_t line = log.rfind('\n', log.size() - 2);
+    unsigned long long bytes = 0;
+    double taken = 0;
+    if (std::sscanf(log.c_str() + (line == std::string::npos ? 0 : line + 1), "%llu %lf", &bytes, &taken) != 2 ||
+        bytes != kPipedBytes)
+      return base::fail(base::Errc::corrupt, "pipe_sink printed: " + log);
+    ms.add(taken);
+  }
+  Row row = row_of("container.pipe.guests", "256 MiB from one container to another through a pipe, each byte checked",
+                   "ms", ms);
+  row.target.median_max = static_cast<double>(kPipedBytes) / 2e6;  // 2 GB/s
+  return std::vector<Row>{std::move(row)};
 }
 
 Rows measure_container_fairness(const Conditions& conditions) {

@@ -44,6 +44,7 @@ std::vector<Line> all_lines(const HeavyOptions& heavy) {
   lines.push_back({"container.write", measure_wasi});
   lines.push_back({"container.pipe", measure_pipe});
   lines.push_back({"container.start", measure_container_start});
+  lines.push_back({"container.pipe.guests", measure_container_pipe});
   lines.push_back({"container.fair", measure_container_fairness});
   lines.push_back({"container.crowd", with_options(measure_container_crowd)});
   lines.push_back({"layout", measure_layouts});

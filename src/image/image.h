@@ -46,6 +46,8 @@ class Image {
   // The module file, resolved through the image's own links; never a component.
   virtual base::ByteView module() const noexcept = 0;
   virtual std::string_view module_path() const noexcept = 0;  // "/app.wasm"
+  // SHA-256 of a file of tree(), by the view of its content; computed at the first question, for starts are many.
+  virtual base::Sha256 digest_of(base::ByteView content) const = 0;
   // Arguments after argv[0] that the configuration gives (rest of Entrypoint + Cmd).
   virtual std::vector<std::string> default_args() const = 0;
   // SHA-256 of the stored form: the file for a .wapp, the manifest for an OCI image.

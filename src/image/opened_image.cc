@@ -54,6 +54,19 @@ base::Result<std::shared_ptr<const Image>> OpenedImage::open(std::span<const Lay
                                              static_cast<std::uint32_t>(layers.size()));
 }
 
+base::Sha256 OpenedImage::digest_of(base::ByteView content) const {
+  constexpr std::size_t kDigestsMax = 64;  // modules of one image that are run
+  const std::pair where(content.data(), content.size());
+  {
+    const std::lock_guard lock(digests_mutex_);
+    if (const auto known = digests_.find(where); known != digests_.end()) return known->second;
+  }
+  const base::Sha256 digest = base::sha256(content);
+  const std::lock_guard lock(digests_mutex_);
+  if (digests_.size() < kDigestsMax) digests_.emplace(where, digest);
+  return digest;
+}
+
 std::vector<std::string> OpenedImage::default_args() const {
   if (config_.entrypoint.empty()) return {};
   return {config_.entrypoint.begin() + 1, config_.entrypoint.end()};

@@ -3,9 +3,12 @@
 // Threads  immutable: any.
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "image/entry.h"
@@ -29,6 +32,7 @@ class OpenedImage final : public Image {
   const std::shared_ptr<const Tree>& tree() const noexcept override { return tree_; }
   const Config& config() const noexcept override { return config_; }
   base::ByteView module() const noexcept override { return tree_->node(entry_.node).content; }
+  base::Sha256 digest_of(base::ByteView content) const override;
   std::string_view module_path() const noexcept override { return entry_.path; }
   std::vector<std::string> default_args() const override;
   const base::Sha256& digest() const noexcept override { return identity_.digest; }
@@ -41,6 +45,9 @@ class OpenedImage final : public Image {
   EntryFile entry_;
   Identity identity_;
   std::uint32_t layer_count_;
+  mutable std::mutex digests_mutex_;
+  mutable std::map<std::pair<const std::byte*, std::size_t>, base::Sha256>
+      digests_;  // guarded by it; by where the content lies
 };
 
 // The image in `source`, known by that file's digest whatever form it has.

@@ -108,7 +108,7 @@ Task::Turn ExecTask::begin() {
       [&core = core_, loading = loading_, image = inside_.image, wasm = *bytes,
        stack = stack_class(limits.stack_bytes.value_or(core_.options().profile.wasm_stack_bytes)),
        ticks = limits.ticks.has_value()] {
-        auto made = core.programs().get(wasm, stack, ticks);
+        auto made = core.programs().get(wasm, image->digest_of(wasm), stack, ticks);
         {
           const std::lock_guard lock(loading->mutex);
           if (made)

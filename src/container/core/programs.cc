@@ -57,9 +57,9 @@ Programs::ProgramPtr Programs::find(const EngineKey& key, const base::Sha256& ha
   return found->program;
 }
 
-base::Result<Programs::ProgramPtr> Programs::get(base::ByteView module, std::uint64_t stack_bytes, bool count_ticks) {
+base::Result<Programs::ProgramPtr> Programs::get(base::ByteView module, const base::Sha256& hash,
+                                                 std::uint64_t stack_bytes, bool count_ticks) {
   const EngineKey key{stack_bytes, count_ticks};
-  const base::Sha256 hash = base::sha256(module);
   if (ProgramPtr program = find(key, hash)) return program;
   FB_TRY(const std::shared_ptr<engine::Engine> engine, engine_of(key));
   FB_TRY(const std::shared_ptr<const engine::Code> code, cache_->get_or_compile(engine, module, hash));

@@ -31,7 +31,9 @@ class Programs {
       : cache_(std::move(cache)), instances_(instances) {}
 
   using ProgramPtr = std::shared_ptr<const engine::Program>;
-  base::Result<ProgramPtr> get(base::ByteView module, std::uint64_t stack_bytes, bool count_ticks);
+  // `hash`: of the module.
+  base::Result<ProgramPtr> get(base::ByteView module, const base::Sha256& hash, std::uint64_t stack_bytes,
+                               bool count_ticks);
 
  private:
   struct EngineKey {

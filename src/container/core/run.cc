@@ -109,7 +109,8 @@ Task::Turn Run::begin() {
     if (image) {
       const LimitsConfig limits = effective_limits(core.options(), asked, **image);
       const std::uint32_t stack = limits.stack_bytes.value_or(core.options().profile.wasm_stack_bytes);
-      auto made = core.programs().get((*image)->module(), stack_class(stack), limits.ticks.has_value());
+      auto made = core.programs().get((*image)->module(), (*image)->digest_of((*image)->module()), stack_class(stack),
+                                      limits.ticks.has_value());
       if (made)
         program = std::move(*made);
       else
