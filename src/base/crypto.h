@@ -18,7 +18,7 @@
 namespace fusebox::base {
 
 Sha256 sha256(ByteView data);
-std::array<std::byte, 64> sha512(ByteView data);  // only where a foreign format names content by it
+std::array<std::byte, 64> sha512(ByteView data);       // only where a foreign format names content by it
 Result<Sha256> sha256_from_hex(std::string_view hex);  // exactly 64 digits
 
 class Sha256Stream {

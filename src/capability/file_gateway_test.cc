@@ -52,7 +52,8 @@ class FileGatewayTest : public ::testing::TestWithParam<PathWalk> {
     }
   }
   void SetUp() override {
-    if (GetParam() == PathWalk::automatic && !base::kernel_can_walk_beneath()) GTEST_SKIP() << "openat2 is refused on this machine";
+    if (GetParam() == PathWalk::automatic && !base::kernel_can_walk_beneath())
+      GTEST_SKIP() << "openat2 is refused on this machine";
   }
   fs::path root() const { return folder_.path() / "root"; }
   fs::path outside() const { return folder_.path() / "outside"; }

@@ -49,14 +49,10 @@ struct Library {
   std::set<std::string> folders;
 };
 const std::vector<Library> kLibraries = {
-    {"wasmtime", {"engine"}},
-    {"wasm.h", {"engine"}},
-    {"curl/", {"http"}},
-    {"openssl/", {"base", "vfs"}},  // vfs: TLS and DTLS of /net
-    {"zlib.h", {"image", "vfs"}},
-    {"zstd.h", {"image"}},
-    {"wabt/", {"cli"}},
-    {"CLI/", {"cli"}},
+    {"wasmtime", {"engine"}},     {"wasm.h", {"engine"}},
+    {"curl/", {"http"}},          {"openssl/", {"base", "vfs"}},  // vfs: TLS and DTLS of /net
+    {"zlib.h", {"image", "vfs"}}, {"zstd.h", {"image"}},
+    {"wabt/", {"cli"}},           {"CLI/", {"cli"}},
     {"yaml-cpp/", {"cli"}},
 };
 
