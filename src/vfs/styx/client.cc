@@ -20,7 +20,7 @@ Errno meaning_of(std::string_view error, StyxType asked) noexcept {
 
 Io<std::string_view> Exchange::ask(const MessageWriter& message) {
   auto& turn = client_.turn_;
-  if (replies_ < turn.replies.size()) return turn.replies[replies_++];
+  if (replies_ < turn.replies.size()) return take_reply();
   if (turn.broken) return fail(Errno::io);
   if (const auto up = client_.connect(call_); !up) return fail(up.error());
   if (!turn.asked) {
@@ -30,9 +30,14 @@ Io<std::string_view> Exchange::ask(const MessageWriter& message) {
   auto reply = client_.reply(call_);
   if (!reply && reply.error() == Errno::would_block) return fail(Errno::would_block);
   turn.asked = false;
+  turn.replies.push_back(std::move(reply));
+  return take_reply();
+}
+
+Io<std::string_view> Exchange::take_reply() {
+  const Io<std::string>& reply = client_.turn_.replies[replies_++];
   if (!reply) return fail(reply.error());
-  turn.replies.push_back(std::move(*reply));
-  return turn.replies[replies_++];
+  return std::string_view(*reply);
 }
 
 Io<std::uint32_t> Exchange::new_fid() {

@@ -45,6 +45,8 @@ class Exchange {
   Call& call() noexcept { return call_; }
 
  private:
+  Io<std::string_view> take_reply();
+
   StyxClient& client_;
   Call& call_;
   std::size_t replies_ = 0;  // used of those the operation has had
@@ -76,7 +78,7 @@ class StyxClient {
     std::uint64_t key = 0;
     base::Nanos began{0};
     base::Nanos last_asked{0};
-    std::deque<std::string> replies;
+    std::deque<Io<std::string>> replies;  // refusals of the server among them: an operation may go on after one
     std::vector<std::uint32_t> fids;
     std::bitset<kStyxFids> owned;  // of `fids`, those to give back
     bool asked = false;            // a request is under way

@@ -336,17 +336,43 @@ TEST(Styx, SpeaksOverUnixSockets) {
   between.join();
 }
 
+// The walk's refusal is part of the operation: it must not be asked for again while the next reply is awaited.
+TEST(Styx, AnOperationGoesOnAfterARefusalHoweverLateTheNextReplyComes) {
+  std::atomic<bool> held{true};
+  StyxServer server([&](std::uint8_t request, std::string&) {
+    if (request == static_cast<std::uint8_t>(StyxType::create)) held.wait(true);
+  });
+  Styx styx(server.port());
+  Io<void> made = styx.mount->create_directory(styx.guest.fresh(), "new");
+  for (int asked = 0; !made && made.error() == Errno::would_block; ++asked) {
+    if (asked == 20) {
+      held = false;
+      held.notify_all();
+    }
+    (void)wait_for_host(styx.guest.waits, held ? 1 : 1000);
+    made = styx.mount->create_directory(styx.guest.again(), "new");
+  }
+  EXPECT_TRUE(made) << to_string(made.error());
+  EXPECT_EQ(styx.stat("new")->type, FileType::directory);
+}
+
 TEST(Styx, TwoGuestsTakeTurnsOnOneMount) {
-  StyxServer server;
+  std::atomic<bool> held{false};
+  StyxServer server([&](std::uint8_t request, std::string&) {
+    if (request == static_cast<std::uint8_t>(StyxType::walk)) held.wait(true);
+  });
   server.put("f", "x");
   Styx styx(server.port());
   ASSERT_TRUE(styx.stat("f"));
+  held = true;
   Guest second;
   EXPECT_EQ(error_of(styx.mount->stat(styx.guest.fresh(), "f", true)), Errno::would_block);
   Io<Stat> other = styx.mount->stat(second.fresh(), "f", true);
   ASSERT_EQ(error_of(other), Errno::would_block);
   ASSERT_EQ(second.waits.changes().size(), 1u);
   const WaitSet::Change turn = second.waits.changes()[0];
+  held = false;
+  held.notify_all();
   Io<Stat> mine = fail(Errno::would_block);
   while (!mine && mine.error() == Errno::would_block) {
     mine = styx.mount->stat(styx.guest.again(), "f", true);
