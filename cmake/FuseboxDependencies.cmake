@@ -9,7 +9,7 @@ add_library(fusebox::zlib ALIAS ZLIB::ZLIB)
 # zstd and yaml-cpp have no CMake package in every distribution.
 function(fusebox_plain_library name header library)
   find_path(FUSEBOX_${name}_INCLUDE ${header} REQUIRED)
-  find_library(FUSEBOX_${name}_LIBRARY ${library} REQUIRED)
+  find_library(FUSEBOX_${name}_LIBRARY NAMES lib${library}.a ${library} REQUIRED)  # C++ symbols are not looked up at every start
   add_library(fusebox_${name} INTERFACE)
   target_include_directories(fusebox_${name} SYSTEM INTERFACE "${FUSEBOX_${name}_INCLUDE}")
   target_link_libraries(fusebox_${name} INTERFACE "${FUSEBOX_${name}_LIBRARY}")
