@@ -1,11 +1,10 @@
 // Plain archives, streams of them and bare modules, opened as images. Layouts and docker archives: oci/.
 #include <gtest/gtest.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include <filesystem>
 
 #include "base/files.h"
+#include "image/compress_test_support.h"
 #include "image/image.h"
 #include "image/tree_test_support.h"
 
@@ -13,29 +12,11 @@ namespace fusebox::image {
 namespace {
 
 using namespace std::string_literals;
+using test::gzip_of;
 using test::TarText;
+using test::zstd_of;
 
 const std::string kModule = "\0asm\x01\0\0\0"s;
-
-std::string gzip(std::string_view text) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 1, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(deflateBound(&stream, text.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
-std::string zstd(std::string_view text) {
-  std::string out(ZSTD_compressBound(text.size()), '\0');
-  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 1));
-  return out;
-}
 
 std::string plain() {
   return TarText().file("./app.wasm", kModule).file("data/x", "y").file("manifest.json", "{}").end().text();
@@ -46,7 +27,7 @@ base::Result<std::shared_ptr<const Image>> open(std::string_view bytes, OpenOpti
 }
 
 TEST(OpenImage, TakesEveryFormByItsContent) {
-  for (const std::string& stored : {plain(), gzip(plain()), zstd(plain())}) {
+  for (const std::string& stored : {plain(), gzip_of(plain()), zstd_of(plain())}) {
     const auto image = open(stored);
     ASSERT_TRUE(image) << image.error().message;
     EXPECT_EQ(base::as_text((*image)->module()), kModule);
@@ -107,7 +88,7 @@ TEST(OpenImage, AComponentIsRefusedBareAndInAnArchive) {
 }
 
 TEST(OpenImage, WhatIsNoImageIsRefused) {
-  for (const std::string& stored : {"hello"s, ""s, std::string(2000, 'x'), gzip("hello"), zstd("hello")}) {
+  for (const std::string& stored : {"hello"s, ""s, std::string(2000, 'x'), gzip_of("hello"), zstd_of("hello")}) {
     const auto image = open(stored);
     ASSERT_FALSE(image);
     EXPECT_EQ(image.error().code, base::Errc::invalid);
@@ -121,9 +102,9 @@ TEST(OpenImage, KeepsTheBoundStoredAndDecompressed) {
   OpenOptions options;
   options.limits.image_bytes_max = tar.size();
   EXPECT_TRUE(open(tar, options));
-  EXPECT_TRUE(open(gzip(tar), options));
+  EXPECT_TRUE(open(gzip_of(tar), options));
   --options.limits.image_bytes_max;
-  for (const std::string& stored : {tar, gzip(tar), zstd(tar)}) {
+  for (const std::string& stored : {tar, gzip_of(tar), zstd_of(tar)}) {
     const auto image = open(stored, options);
     ASSERT_FALSE(image);
     EXPECT_EQ(image.error().code, base::Errc::exhausted);

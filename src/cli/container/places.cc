@@ -100,6 +100,11 @@ base::Result<std::shared_ptr<image::Library>> open_image_store() {
   return std::shared_ptr<image::Library>(std::move(store));
 }
 
+void write_message(std::string_view body) {
+  const std::string line = "fusebox: " + std::string(body) + "\n";
+  static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
+}
+
 container::ProfileValues container_profile() {
   container::ProfileValues profile = *container::find_profile("big");
   profile.max_wapps = kContainersMax;

@@ -22,6 +22,9 @@ base::Result<std::shared_ptr<image::Library>> open_image_store();
 // `big`, with room for what one machine runs (contract 2.1: the profile of run and up).
 container::ProfileValues container_profile();
 
+// "fusebox: body" on standard error, with one write so that it does not mix with what others print.
+void write_message(std::string_view body);
+
 enum class WhenAbsent : std::uint8_t { start, refuse };
 base::Result<container::Client> reach_engine(WhenAbsent when);
 

@@ -100,12 +100,11 @@ base::Result<Target> open_target(const std::string& artifact, image::Library& li
   return target;
 }
 
-// The engine's messages, each with one write so that they do not mix with the container's own output.
+// The engine's messages, and whether there were any.
 class Messages {
  public:
   void say(std::string_view body) {
-    const std::string line = "fusebox: " + std::string(body) + "\n";
-    static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
+    write_message(body);
     said_ = true;
   }
   bool said() const noexcept { return said_; }

@@ -35,11 +35,6 @@ struct DaemonOptions {
   SetupOptions setup;
 };
 
-void say(std::string_view body) {
-  const std::string line = "fusebox: " + std::string(body) + "\n";
-  static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
-}
-
 base::Result<std::unique_ptr<Containers>> make_containers(const DaemonOptions& options, const base::Clock& clock,
                                                           base::Random& random) {
   container::ContainersOptions made;
@@ -49,7 +44,7 @@ base::Result<std::unique_ptr<Containers>> make_containers(const DaemonOptions& o
   made.code_cache = open_code_cache(options.setup);
   made.clock = &clock;
   made.random = &random;
-  made.message = say;
+  made.message = write_message;
   made.tls.ca = options.ca;
   made.version = std::string(version());
   return Containers::create(std::move(made));
@@ -81,7 +76,7 @@ int serve(const DaemonOptions& options, const Streams& streams) {
   auto server = container::Server::open(socket, service);
   if (!server) return report(streams, server.error());
   service.restore();
-  say("engine " + std::string(version()) + " serves " + socket.string());
+  write_message("engine " + std::string(version()) + " serves " + socket.string());
   if (options.ready_fd >= 0) {
     static_cast<void>(!::write(options.ready_fd, "1", 1));
     ::close(options.ready_fd);
@@ -90,7 +85,7 @@ int serve(const DaemonOptions& options, const Streams& streams) {
   sigwait(&ending, &signal);
   const bool ended = (*containers)->stop_all(kPatience);
   server->reset();  // last: whoever asked for the end waits for the door to close
-  say(ended ? "engine ended" : "engine ends, though not every container has");
+  write_message(ended ? "engine ended" : "engine ends, though not every container has");
   return kExitOk;
 }
 

@@ -27,21 +27,6 @@ base::Error error_of(const Node& answer) {
 
 }  // namespace
 
-std::string text_of(const Node& node, std::string_view key) {
-  const Node* found = node.find(key);
-  return found != nullptr && found->is_string() ? found->string() : std::string();
-}
-
-std::uint64_t number_of(const Node& node, std::string_view key) {
-  const Node* found = node.find(key);
-  return found != nullptr ? found->as_u64().value_or(0) : 0;
-}
-
-bool flag_of(const Node& node, std::string_view key) {
-  const Node* found = node.find(key);
-  return found != nullptr && found->kind() == json::Kind::boolean && found->boolean();
-}
-
 json::Writer request(std::string_view verb) {
   json::Writer out;
   out.begin_object().key("verb").string(verb);

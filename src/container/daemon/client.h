@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "container/control.h"
 #include "container/daemon/channel.h"
+#include "container/daemon/members.h"  // IWYU pragma: export
 
 namespace fusebox::container {
 
@@ -35,10 +36,5 @@ class Client {
  private:
   Channel channel_;
 };
-
-// Members of an answer; defaults where they are missing.
-std::string text_of(const base::json::Node& node, std::string_view key);
-std::uint64_t number_of(const base::json::Node& node, std::string_view key);
-bool flag_of(const base::json::Node& node, std::string_view key);
 
 }  // namespace fusebox::container

@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "container/daemon/blocking_wait.h"
+#include "container/daemon/members.h"
 #include "container/daemon/status_json.h"
 #include "container/daemon/volumes.h"
 
@@ -36,17 +37,6 @@ base::Result<std::string> text(const Node& request, std::string_view key) {
     return base::fail(Errc::invalid, "the request has no \"" + std::string(key) + "\"");
   return found->string();
 }
-std::string text_or(const Node& request, std::string_view key) {
-  return text(request, key).value_or("");
-}
-std::uint64_t number_or(const Node& request, std::string_view key, std::uint64_t fallback) {
-  const Node* found = request.find(key);
-  return found != nullptr ? found->as_u64().value_or(fallback) : fallback;
-}
-bool flag(const Node& request, std::string_view key) {
-  const Node* found = request.find(key);
-  return found != nullptr && found->kind() == json::Kind::boolean && found->boolean();
-}
 base::Result<std::vector<std::string>> strings(const Node& request, std::string_view key) {
   std::vector<std::string> out;
   const Node* found = request.find(key);
@@ -59,7 +49,7 @@ base::Result<std::vector<std::string>> strings(const Node& request, std::string_
   return out;
 }
 base::Nanos patience(const Node& request) {
-  const std::uint64_t ms = number_or(request, "wait_ms", 0);
+  const std::uint64_t ms = number_of(request, "wait_ms");
   return std::min(kWaitMax, base::Nanos{static_cast<base::Nanos::rep>(std::min<std::uint64_t>(ms, 1000)) * 1'000'000});
 }
 
@@ -161,7 +151,7 @@ Connection::Answer Connection::list(const Node& request, Message&) {
   // Large fleets are read in pages: a message is bounded.
   constexpr std::size_t kPage = 100;
   const std::vector<Status> all = containers().list();
-  const std::size_t from = std::min<std::size_t>(number_or(request, "from", 0), all.size());
+  const std::size_t from = std::min<std::size_t>(number_of(request, "from"), all.size());
   const std::size_t to = std::min(all.size(), from + kPage);
   json::Writer out;
   out.begin_array();
@@ -181,9 +171,9 @@ Connection::Answer Connection::inspect(const Node& request, Message&) {
 Connection::Answer Connection::launch(const Node& request, Message&) {
   Definition definition;
   FB_TRY(definition.name, text(request, "name"));
-  definition.image = text_or(request, "image");
-  definition.file = text_or(request, "file");
-  definition.config = text_or(request, "config");
+  definition.image = text_of(request, "image");
+  definition.file = text_of(request, "file");
+  definition.config = text_of(request, "config");
   auto config = parse_launch_config(definition.config, containers().options().profile);
   if (!config) return base::fail(Errc::invalid, config.error().path + ": " + config.error().message);
   FB_CHECK(service_.launch(definition, std::move(*config)));
@@ -229,7 +219,7 @@ Connection::Answer Connection::stop(const Node& request, Message&) {
 
 Connection::Answer Connection::remove(const Node& request, Message&) {
   FB_TRY(const std::string name, text(request, "name"));
-  FB_CHECK(service_.remove(name, flag(request, "force")));
+  FB_CHECK(service_.remove(name, flag_of(request, "force")));
   return "";
 }
 
@@ -243,7 +233,7 @@ Connection::Answer Connection::wait(const Node& request, Message&) {
 
 Connection::Answer Connection::logs(const Node& request, Message&) {
   FB_TRY(const std::string name, text(request, "name"));
-  const std::uint64_t from = number_or(request, "from", 0);
+  const std::uint64_t from = number_of(request, "from");
   const auto status = containers().status(name);
   auto tail = containers().logs().tail(name, from);
   if (!status && !tail) return unknown(name);
@@ -268,7 +258,7 @@ Connection::Answer Connection::logs(const Node& request, Message&) {
 Connection::Answer Connection::exec(const Node& request, Message& message) {
   FB_TRY(const std::string name, text(request, "name"));
   ExecOptions options;
-  options.module_path = text_or(request, "module");
+  options.module_path = text_of(request, "module");
   FB_TRY(options.args, strings(request, "args"));
   FB_TRY(options.envs, strings(request, "envs"));
   for (std::size_t i = 0; i < std::min(message.fds.size(), options.fds.size()); ++i)
@@ -280,14 +270,14 @@ Connection::Answer Connection::exec(const Node& request, Message& message) {
 }
 
 Connection::Answer Connection::wait_exec(const Node& request, Message&) {
-  const std::uint64_t id = number_or(request, "id", 0);
+  const std::uint64_t id = number_of(request, "id");
   const auto status = containers().wait_exec(id, patience(request));
   if (!status) return base::fail(Errc::not_found, "no process " + std::to_string(id) + " of this connection");
   return exec_members(*status);
 }
 
 Connection::Answer Connection::stop_exec(const Node& request, Message&) {
-  const std::uint64_t id = number_or(request, "id", 0);
+  const std::uint64_t id = number_of(request, "id");
   if (std::ranges::find(execs_, id) == execs_.end())
     return base::fail(Errc::not_found, "no process " + std::to_string(id) + " of this connection");
   if (const auto stopped = containers().stop_exec(id); !stopped) return refused(stopped.error());
@@ -312,11 +302,11 @@ void Connection::stream(Attachment& attachment) {
       if (!message || !*message) break;
       const auto document = json::parse((*message)->text, {.file = "input", .pointers = false});
       if (!document) break;
-      if (flag(*document->root, "end")) {
+      if (flag_of(*document->root, "end")) {
         attachment.close_input();
         continue;
       }
-      const auto bytes = base::from_base64(text_or(*document->root, "data"));
+      const auto bytes = base::from_base64(text_of(*document->root, "data"));
       if (!bytes) break;
       std::string_view left = base::as_text(*bytes);
       while (!left.empty() && !gone) {

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/bytes.h"
+#include "container/daemon/members.h"
 
 namespace fusebox::container {
 namespace {
@@ -18,25 +19,13 @@ std::uint64_t natural(base::Nanos time) {
   return static_cast<std::uint64_t>(std::max<base::Nanos::rep>(time.count(), 0));
 }
 
-std::string text(const Node& node, std::string_view key) {
-  const Node* found = node.find(key);
-  return found != nullptr && found->is_string() ? found->string() : std::string();
-}
-std::uint64_t number(const Node& node, std::string_view key) {
-  const Node* found = node.find(key);
-  return found != nullptr ? found->as_u64().value_or(0) : 0;
-}
 base::Nanos nanos(const Node& node, std::string_view key) {
-  return base::Nanos{static_cast<base::Nanos::rep>(number(node, key))};
-}
-bool flag(const Node& node, std::string_view key) {
-  const Node* found = node.find(key);
-  return found != nullptr && found->kind() == base::json::Kind::boolean && found->boolean();
+  return base::Nanos{static_cast<base::Nanos::rep>(number_of(node, key))};
 }
 // The value whose word stands there, else the first.
 template <class Values>
 auto chosen(const Node& node, std::string_view key, const Values& values) {
-  const std::string word = text(node, key);
+  const std::string word = text_of(node, key);
   const auto found = std::ranges::find_if(values, [&](auto value) { return to_string(value) == word; });
   return found != values.end() ? *found : values.front();
 }
@@ -71,31 +60,31 @@ std::string status_json(const Status& status) {
 
 Status read_status(const Node& node) {
   Status status;
-  status.name = text(node, "name");
+  status.name = text_of(node, "name");
   status.state = chosen(node, "state", kStates);
-  status.has_run = flag(node, "has_run");
-  status.has_reservation = flag(node, "has_reservation");
-  status.is_configured = flag(node, "is_configured");
-  status.image = text(node, "image");
-  status.version = text(node, "version");
-  status.id = static_cast<std::uint32_t>(number(node, "id"));
-  status.run = number(node, "run");
+  status.has_run = flag_of(node, "has_run");
+  status.has_reservation = flag_of(node, "has_reservation");
+  status.is_configured = flag_of(node, "is_configured");
+  status.image = text_of(node, "image");
+  status.version = text_of(node, "version");
+  status.id = static_cast<std::uint32_t>(number_of(node, "id"));
+  status.run = number_of(node, "run");
   if (const Node* code = node.find("exit_code"); code != nullptr)
     status.exit_code = static_cast<std::int32_t>(code->as_i64().value_or(-1));
-  status.reason = text(node, "reason");
-  status.memory_bytes = number(node, "memory_bytes");
-  status.memory_bytes_max = number(node, "memory_bytes_max");
+  status.reason = text_of(node, "reason");
+  status.memory_bytes = number_of(node, "memory_bytes");
+  status.memory_bytes_max = number_of(node, "memory_bytes_max");
   status.started_wall = nanos(node, "started_unix_ns");
   status.uptime = nanos(node, "uptime_ns");
   status.cpu_user = nanos(node, "cpu_user_ns");
   status.cpu_total = nanos(node, "cpu_total_ns");
-  status.restarts = static_cast<std::uint32_t>(number(node, "restarts"));
+  status.restarts = static_cast<std::uint32_t>(number_of(node, "restarts"));
   status.restart_word = chosen(node, "restart", kRestartWords);
-  const std::string digest = text(node, "digest");
+  const std::string digest = text_of(node, "digest");
   if (digest.starts_with("sha256:"))
     status.digest = base::sha256_from_hex(std::string_view(digest).substr(7)).value_or(base::Sha256{});
-  status.open_fds = static_cast<std::uint32_t>(number(node, "open_fds"));
-  status.execs = static_cast<std::uint32_t>(number(node, "execs"));
+  status.open_fds = static_cast<std::uint32_t>(number_of(node, "open_fds"));
+  status.execs = static_cast<std::uint32_t>(number_of(node, "execs"));
   return status;
 }
 

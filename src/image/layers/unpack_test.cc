@@ -1,33 +1,15 @@
 #include <gtest/gtest.h>
-#include <zlib.h>
 #include <zstd.h>
 
+#include "image/compress_test_support.h"
 #include "image/tar/tar_test_support.h"
 
 namespace fusebox::image {
 namespace {
 
 using namespace std::string_literals;
-
-std::string gzip(std::string_view text) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(deflateBound(&stream, text.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
-std::string zstd(std::string_view text) {
-  std::string out(ZSTD_compressBound(text.size()), '\0');
-  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
-  return out;
-}
+using test::gzip_of;
+using test::zstd_of;
 
 // As a pipe gives it: the frame does not say how large its content is.
 std::string zstd_streamed(std::string_view text, int window_bits) {
@@ -76,8 +58,8 @@ TEST(Sniff, KnowsFilesByTheirFirstBytes) {
       {"v7 with a wrong checksum", wrong_sum.substr(0, 257) + std::string(255, '\0'), Form::unknown},
       {"empty tar", std::string(1024, '\0'), Form::tar},
       {"cut tar", tar.substr(0, 511), Form::unknown},
-      {"gzip", gzip("x"), Form::gzip},
-      {"zstd", zstd("x"), Form::zstd},
+      {"gzip", gzip_of("x"), Form::gzip},
+      {"zstd", zstd_of("x"), Form::zstd},
       {"skippable zstd frame", skippable("x"), Form::zstd},
       {"module", "\0asm\x01\0\0\0"s, Form::module},
       {"module of an unknown version", "\0asm\x02\0\0\0"s, Form::module},
@@ -103,18 +85,18 @@ TEST(Unpack, LeavesOtherBytesWhereTheyAre) {
 TEST(Unpack, DecodesEveryMemberAndFrame) {
   const std::string a = text_of(700'000);
   const std::string b = text_of(5000);
-  EXPECT_EQ(unpacked(gzip(a)), a);
-  EXPECT_EQ(unpacked(gzip("")), "");
-  EXPECT_EQ(unpacked(gzip(a) + gzip("") + gzip(b)), a + b);
-  EXPECT_EQ(unpacked(zstd(a)), a);
-  EXPECT_EQ(unpacked(zstd("")), "");
-  EXPECT_EQ(unpacked(zstd(a) + zstd(b)), a + b);
+  EXPECT_EQ(unpacked(gzip_of(a)), a);
+  EXPECT_EQ(unpacked(gzip_of("")), "");
+  EXPECT_EQ(unpacked(gzip_of(a) + gzip_of("") + gzip_of(b)), a + b);
+  EXPECT_EQ(unpacked(zstd_of(a)), a);
+  EXPECT_EQ(unpacked(zstd_of("")), "");
+  EXPECT_EQ(unpacked(zstd_of(a) + zstd_of(b)), a + b);
   EXPECT_EQ(unpacked(zstd_streamed(a, 20)), a);
-  EXPECT_EQ(unpacked(skippable("note") + zstd(a) + skippable("") + zstd_streamed(b, 20)), a + b);
+  EXPECT_EQ(unpacked(skippable("note") + zstd_of(a) + skippable("") + zstd_streamed(b, 20)), a + b);
 }
 
 TEST(Unpack, WhatIsUnpackedIsReadOnly) {
-  const auto layer = unpack(test::layer_of(gzip("x")), 100);
+  const auto layer = unpack(test::layer_of(gzip_of("x")), 100);
   ASSERT_TRUE(layer);
   EXPECT_DEATH(*const_cast<std::byte*>(layer->bytes.data()) = std::byte{1}, "");
 }
@@ -127,8 +109,8 @@ struct RefusedCase {
 
 TEST(Unpack, RefusesGarbageAndCuts) {
   const std::string a = text_of(5000);
-  const std::string g = gzip(a);
-  const std::string z = zstd(a);
+  const std::string g = gzip_of(a);
+  const std::string z = zstd_of(a);
   const std::string s = zstd_streamed(a, 20);
   std::string flipped = g;
   flipped[g.size() - 8] ^= 1;  // its checksum
@@ -159,7 +141,7 @@ TEST(Unpack, RefusesGarbageAndCuts) {
 
 TEST(Unpack, EveryCutAndEveryFlippedByteIsRefusedOrDecoded) {
   const std::string a = text_of(300);
-  for (const std::string& whole : {gzip(a), zstd(a), zstd_streamed(a, 20)}) {
+  for (const std::string& whole : {gzip_of(a), zstd_of(a), zstd_streamed(a, 20)}) {
     for (std::size_t at = 5; at < whole.size(); ++at) {
       EXPECT_FALSE(unpacked(whole.substr(0, at))) << at;
       std::string flipped = whole;
@@ -175,7 +157,7 @@ TEST(Unpack, EveryCutAndEveryFlippedByteIsRefusedOrDecoded) {
 TEST(Unpack, StopsAtTheBound) {
   const std::string a = text_of(1'000'000);
   for (const std::string& stored :
-       {gzip(a), zstd(a), zstd_streamed(a, 20), gzip(a.substr(0, 400'000)) + gzip(a.substr(400'000))}) {
+       {gzip_of(a), zstd_of(a), zstd_streamed(a, 20), gzip_of(a.substr(0, 400'000)) + gzip_of(a.substr(400'000))}) {
     EXPECT_EQ(unpacked(stored, 1'000'000), a);
     const auto text = unpacked(stored, 999'999);
     ASSERT_FALSE(text);

@@ -124,6 +124,19 @@ void write_annotations(base::json::Writer& out, const Annotations& annotations) 
   out.end_object();
 }
 
+// Either kind of configuration: what both hold, then what `read_rest` adds.
+template <class ReadRest>
+base::Result<ConfigDocument> parse_config(std::string_view text, std::string_view what, ReadRest read_rest) {
+  FB_TRY(const auto document, parse_document(text, what));
+  FirstProblem problem{std::string(what)};
+  Fields fields(*document.root, problem);
+  ConfigDocument out;
+  read_common(fields, out);
+  read_rest(fields, out, problem);
+  FB_CHECK(problem.result());
+  return out;
+}
+
 }  // namespace
 
 base::Result<void> check_layout_file(std::string_view text) {
@@ -176,28 +189,18 @@ base::Result<Manifest> parse_manifest(std::string_view text, std::string_view me
 }
 
 base::Result<ConfigDocument> parse_container_config(std::string_view text, std::string_view what) {
-  FB_TRY(const auto document, parse_document(text, what));
-  FirstProblem problem{std::string(what)};
-  Fields fields(*document.root, problem);
-  ConfigDocument out;
-  read_common(fields, out);
-  if (const Node* settings = fields.object("config")) read_run_settings(*settings, out, problem);
-  if (const Node* rootfs = fields.object("rootfs")) read_rootfs(*rootfs, out, problem);
-  out.component = out.config.os == "wasip2";
-  FB_CHECK(problem.result());
-  return out;
+  return parse_config(text, what, [](Fields& fields, ConfigDocument& out, FirstProblem& problem) {
+    if (const Node* settings = fields.object("config")) read_run_settings(*settings, out, problem);
+    if (const Node* rootfs = fields.object("rootfs")) read_rootfs(*rootfs, out, problem);
+    out.component = out.config.os == "wasip2";
+  });
 }
 
 base::Result<ConfigDocument> parse_wasm_config(std::string_view text, std::string_view what) {
-  FB_TRY(const auto document, parse_document(text, what));
-  FirstProblem problem{std::string(what)};
-  Fields fields(*document.root, problem);
-  ConfigDocument out;
-  read_common(fields, out);
-  out.layer_digests = digest_list(fields, "layerDigests", problem);
-  out.component = out.config.os == "wasip2" || fields.object("component") != nullptr;
-  FB_CHECK(problem.result());
-  return out;
+  return parse_config(text, what, [](Fields& fields, ConfigDocument& out, FirstProblem& problem) {
+    out.layer_digests = digest_list(fields, "layerDigests", problem);
+    out.component = out.config.os == "wasip2" || fields.object("component") != nullptr;
+  });
 }
 
 base::Result<std::vector<ArchiveEntry>> parse_archive_manifest(std::string_view text) {

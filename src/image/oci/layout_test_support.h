@@ -1,9 +1,6 @@
 // Image layouts and archives for tests, built from parts that each test can bend.
 #pragma once
 
-#include <zlib.h>
-#include <zstd.h>
-
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -13,12 +10,16 @@
 
 #include "base/bytes.h"
 #include "image/archive.h"
+#include "image/compress_test_support.h"
 #include "image/oci/digest.h"
 #include "image/oci/documents.h"
 #include "image/oci/media_types.h"
 #include "image/oci/tar_writer.h"
 
 namespace fusebox::image::testing {
+
+using test::gzip_of;
+using test::zstd_of;
 
 inline constexpr std::string_view kModule{"\0asm\1\0\0\0", 8};
 inline constexpr std::string_view kComponent{"\0asm\x0d\0\1\0", 8};
@@ -45,26 +46,6 @@ inline std::string tar_of(const NamedFiles& files) {
       (void)tar.file(name, base::as_bytes(content));
   }
   (void)tar.finish();
-  return out;
-}
-
-inline std::string gzip_of(std::string_view text) {
-  z_stream stream{};
-  deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, text.size()) + 32, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
-}
-
-inline std::string zstd_of(std::string_view text) {
-  std::string out(ZSTD_compressBound(text.size()), '\0');
-  out.resize(ZSTD_compress(out.data(), out.size(), text.data(), text.size(), 3));
   return out;
 }
 
