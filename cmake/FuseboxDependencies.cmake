@@ -18,6 +18,11 @@ endfunction()
 fusebox_plain_library(zstd zstd.h zstd)
 fusebox_plain_library(yaml yaml-cpp/yaml.h yaml-cpp)
 
+# Boost.Asio and Beast: headers only; their code is compiled once, in src/http (boost_*.cc).
+find_package(Boost 1.81 REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(PostgreSQL REQUIRED)
+
 # Wasmtime: built once by scripts/build-wasmtime.sh into the user's cache folder; the script prints where.
 if(NOT FUSEBOX_WASMTIME_DIR)
   # Below another project nothing is built or downloaded at configure time.

@@ -23,15 +23,15 @@ set(FUSEBOX_EDGE_COMMAND fusebox)
 include(FuseboxAppConfig)
 
 # The library without a choice of HAL groups.
-add_library(fusebox_host INTERFACE)
-target_link_libraries(fusebox_host INTERFACE fusebox_edge)
+add_library(fusebox_edge_host INTERFACE)
+target_link_libraries(fusebox_edge_host INTERFACE fusebox_edge)
 
 add_library(fuse INTERFACE)
 if(FUSE_APP_CONFIG)
   fusebox_app_config(fuse_app_config "${FUSE_APP_CONFIG}")
-  target_link_libraries(fuse INTERFACE fusebox_host fuse_app_config)
+  target_link_libraries(fuse INTERFACE fusebox_edge_host fuse_app_config)
 else()
-  target_link_libraries(fuse INTERFACE fusebox_host)
+  target_link_libraries(fuse INTERFACE fusebox_edge_host)
   target_compile_definitions(fuse INTERFACE
     FUSE_HAL_ENABLE_TEMP_SENSOR=1 FUSE_HAL_ENABLE_TIMER=1 FUSE_HAL_ENABLE_CAMERA=1)
 endif()

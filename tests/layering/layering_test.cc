@@ -27,7 +27,10 @@ const Edges kHouse = {
     {"vfs", {"base", "image"}},
     {"wasi", {"base", "engine", "vfs"}},
     {"container", {"base", "engine", "image", "policy", "vfs", "wasi"}},
-    {"cli", {"base", "engine", "policy", "http", "capability", "edge", "image", "vfs", "wasi", "container"}},
+    {"host", {"base", "engine", "policy", "http", "image", "vfs", "wasi", "container"}},
+    {"fleet", {"base", "http", "host"}},  // of host only host/api, see below
+    {"cli",
+     {"base", "engine", "policy", "http", "capability", "edge", "image", "vfs", "wasi", "container", "host", "fleet"}},
 };
 
 // public header -> the folder that owns it.
@@ -50,7 +53,9 @@ struct Library {
 };
 const std::vector<Library> kLibraries = {
     {"wasmtime", {"engine"}},     {"wasm.h", {"engine"}},
-    {"curl/", {"http"}},          {"openssl/", {"base", "vfs"}},  // vfs: TLS and DTLS of /net
+    {"curl/", {"http"}},          {"openssl/", {"base", "vfs", "http"}},  // vfs: TLS and DTLS of /net
+    {"boost/", {"http"}},         {"sqlite3.h", {"fleet"}},
+    {"libpq-fe.h", {"fleet"}},
     {"zlib.h", {"image", "vfs"}}, {"zstd.h", {"image"}},
     {"wabt/", {"cli"}},           {"CLI/", {"cli"}},
     {"yaml-cpp/", {"cli"}},
