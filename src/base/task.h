@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "base/executor.h"
+#include "base/result.h"
 
 namespace fusebox::base {
 
@@ -142,3 +143,16 @@ inline void spawn(Executor& executor, Task<void> task, Work after = {}) {
 }
 
 }  // namespace fusebox::base
+
+// FB_TRY and FB_CHECK for coroutines that return a Result.
+#define FB_CO_TRY(declaration, ...) FB_CO_TRY_(FUSEBOX_CONCAT(fb_try_, __COUNTER__), declaration, __VA_ARGS__)
+#define FB_CO_TRY_(temporary, declaration, ...)                                \
+  auto temporary = (__VA_ARGS__);                                              \
+  if (!temporary) co_return ::std::unexpected(::std::move(temporary).error()); \
+  declaration = ::std::move(*temporary)
+
+#define FB_CO_CHECK(...)                                                                     \
+  do {                                                                                       \
+    auto fb_check_result = (__VA_ARGS__);                                                    \
+    if (!fb_check_result) co_return ::std::unexpected(::std::move(fb_check_result).error()); \
+  } while (false)
