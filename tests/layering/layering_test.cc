@@ -126,6 +126,17 @@ TEST(Layering, IncludesFollowTheEdgesOfTheHouse) {
   }
 }
 
+// The control plane asks hosts through their client interface and knows nothing of what stands behind it.
+TEST(Layering, TheFleetSeesOfHostsOnlyTheirInterface) {
+  for (const fs::path& file : sources_below(source_root() / "src" / "fleet")) {
+    if (is_test_file(file)) continue;
+    for (const std::string& include : includes_of(file)) {
+      if (!include.starts_with("host/")) continue;
+      EXPECT_TRUE(include.starts_with("host/api/")) << file << " includes " << include;
+    }
+  }
+}
+
 // The edge core runs on microcontrollers: no heap, no hosted library, nothing of the other rooms.
 TEST(Layering, TheEdgeCoreUsesNothingOfAHostedSystem) {
   const std::set<std::string> standard = {"atomic", "cstddef", "cstdint", "cstring", "limits", "new", "type_traits"};
