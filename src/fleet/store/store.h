@@ -134,7 +134,7 @@ class Reader {
 };
 
 // What an environment takes of its host.
-struct Reservation {
+struct HostReservation {
   std::string host_id;
   std::int64_t cpus = 0, ram_mb = 0, storage_gb = 0, gpus = 0;
 };
@@ -159,8 +159,8 @@ class Tx : public Reader {
                               std::string_view data) = 0;
 
   // Guard: the host is active and has room (`exhausted`, name "capacity"; `stale`, name "host" when not active or gone).
-  virtual void reserve(const Reservation& reservation) = 0;
-  virtual void release(const Reservation& reservation) = 0;  // never below zero
+  virtual void reserve(const HostReservation& reservation) = 0;
+  virtual void release(const HostReservation& reservation) = 0;  // never below zero
 
   virtual void put_task(const TaskRow& row) = 0;  // inserts or replaces
   virtual void set_task(std::string_view task_id, TaskStatus status, std::string_view last_error, base::Nanos at) = 0;
