@@ -43,9 +43,9 @@ struct ServerRequest {
 
 struct ServerResponse {
   int status = 200;
-  std::vector<Header> headers;  // beside Content-Length, Date and the server's own
-  std::string body;
-  std::shared_ptr<const std::string> shared_body;  // instead of `body`: not copied
+  std::vector<Header> headers{};  // beside Content-Length, Date and the server's own
+  std::string body{};
+  std::shared_ptr<const std::string> shared_body{};  // instead of `body`: not copied
 };
 
 // A body written piece by piece: chunks, or until the end of the connection for HTTP/1.0.

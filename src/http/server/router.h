@@ -1,6 +1,7 @@
 // Which route a request means: patterns with named segments, literal segments first.
 //
-// Paths are split into segments before they are decoded, so an encoded slash stays inside its parameter.
+// Paths are split into segments before they are decoded, so an encoded slash stays inside its parameter. A named segment
+// is never empty, so a trailing slash matches nothing. GET answers HEAD where HEAD has no route of its own.
 //
 // Threads  a Router never changes; any number of readers.
 // Errors   match(): see Match. A parameter that is not valid percent-encoding or not UTF-8 matches nothing.
@@ -37,10 +38,17 @@ class Router {
   std::span<const Route> routes() const noexcept { return routes_; }
 
  private:
-  struct Node;
+  struct Node {
+    std::vector<std::pair<std::string, std::size_t>> literals;  // segment -> node
+    std::size_t named = 0;                                      // node of a named segment; 0 = none
+    std::vector<std::size_t> routes;                            // that end here
+  };
+  struct Search;
+  std::size_t child(std::size_t node, std::string_view segment);
+  bool find(Search& search, std::size_t node, std::size_t depth) const;
+
   std::vector<Route> routes_;
   std::vector<Node> nodes_;
-  std::size_t child(std::size_t node, std::string_view segment);
 };
 
 // "/a//b/./c/../d" -> "/a/b/d"; nothing when the path is clean already. The query is not part of it.

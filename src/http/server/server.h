@@ -1,10 +1,13 @@
 // An HTTP/1.1 server: keep-alive, pipelining, chunks, TLS, upgrades, graceful drain; every phase has a bound.
 //
-// Each loop accepts on its own socket of the same address (SO_REUSEPORT), so a connection lives on one thread and takes no
-// lock. Smuggling is refused, not repaired: both lengths at once, a length twice, bare CR or LF, spaces before a colon,
+// The first loop accepts and gives each connection to the loop that has the fewest; there it stays, so it lives on one
+// thread and takes no lock. (One socket for each loop, by SO_REUSEPORT, was refused: the kernel spreads few connections
+// badly, and two processes could take the same address without noticing.) Smuggling is refused, not repaired: both lengths at once, a length twice, bare CR or LF, spaces before a colon,
 // obsolete folding, unknown transfer codings: 400 and the connection is closed.
 //
-// Owner    loops and handler outlive the server. Destruction closes everything at once; drain() first is the polite way.
+// Owner    loops outlive the server. Destruction closes every connection at once and gives handlers 2 s to end; drain()
+//          first is the polite way. Destroyed after its loops stopped, it destroys handlers where they wait: such a loop
+//          must not run again.
 // Threads  listen(), drain(), reload_tls(), port(): any one thread. The handler runs on the loops.
 // Errors   listen: `unavailable` the address is in use, `denied` no right, `invalid` not an address, `not_found`/`invalid`
 //          certificate files.
@@ -39,10 +42,10 @@ struct ServerOptions {
   std::chrono::nanoseconds write_limit{std::chrono::seconds{60}};  // without progress, for whole answers
   std::size_t header_bytes_max = 64 * 1024;
   std::size_t connections_max = 16'384;  // of all loops; beyond, new ones wait in the backlog
-  std::optional<ServerTls> tls;
-  std::string server_name;  // value of the Server header, "" = none; `Server` of a response wins
+  std::optional<ServerTls> tls{};
+  std::string server_name{};  // value of the Server header, "" = none; `Server` of a response wins
   // A non-200 answer the server makes itself (400, 408, 413, 431, 500, 503): its body, e.g. as the API's error envelope.
-  std::function<ServerResponse(int status, std::string_view what)> error_response;
+  std::function<ServerResponse(int status, std::string_view what)> error_response{};
 };
 
 using Handler = std::function<base::Task<void>(Exchange&)>;
