@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/crypto.h"
+#include "host/common/names.h"
 
 namespace fusebox::host {
 namespace {
@@ -43,20 +44,15 @@ std::optional<std::array<std::string_view, 5>> split_fields(std::string_view gra
 
 bool has_right_shape(const std::array<std::string_view, 5>& fields, std::string_view digest) {
   const auto& [version, of, expiry, nonce, mac] = fields;
-  return version == "v1" && of == digest && is_artifact_digest(of) && !expiry.empty() &&
-         expiry.size() <= kExpiryDigitsMax &&
+  return version == "v1" && of == digest && is_digest(of) && !expiry.empty() && expiry.size() <= kExpiryDigitsMax &&
          std::ranges::all_of(expiry, [](char c) { return c >= '0' && c <= '9'; }) && nonce.size() >= kNonceDigitsMin &&
          nonce.size() <= kNonceDigitsMax && is_lower_hex(nonce) && mac.size() == kMacDigits && is_lower_hex(mac);
 }
 
 }  // namespace
 
-bool is_artifact_digest(std::string_view text) noexcept {
-  return text.size() == 64 && is_lower_hex(text);
-}
-
 std::string mint_grant(std::string_view key, std::string_view digest, base::Nanos wall_now, base::Random& random) {
-  if (key.empty() || !is_artifact_digest(digest)) return {};
+  if (key.empty() || !is_digest(digest)) return {};
   std::array<std::byte, kNonceBytes> bytes{};
   random.fill(bytes);
   const std::string nonce = base::to_hex(bytes);

@@ -20,9 +20,6 @@ inline constexpr std::chrono::minutes kGrantLife{5};  // contract: bounds the st
 inline constexpr std::size_t kGrantBytesMax = 512;    // contract
 inline constexpr std::string_view kGrantHeader = "x-fuse-artifact-grant";
 
-// 64 lower-case hexadecimal digits.
-bool is_artifact_digest(std::string_view text) noexcept;
-
 // `key`: the serving host's token. "" for an empty key or what is no digest: such a grant opens nothing.
 std::string mint_grant(std::string_view key, std::string_view digest, base::Nanos wall_now, base::Random& random);
 
