@@ -16,6 +16,10 @@ Task<Result<void>> AnswerStream::write(std::string_view bytes) {
   if (connection_ == nullptr || !connection_->stream_open_)
     co_return base::fail(Errc::unavailable, "the stream has ended");
   if (kind_ == Kind::none || bytes.empty()) co_return Result<void>{};
+  if (left_) {
+    if (bytes.size() > *left_) co_return base::fail(Errc::bug, "more bytes than the head of the answer said");
+    *left_ -= bytes.size();
+  }
   Wire& wire = connection_->wire_;
   Result<void> sent;
   if (kind_ == Kind::plain) {
@@ -32,6 +36,7 @@ Task<Result<void>> AnswerStream::write(std::string_view bytes) {
 Task<Result<void>> AnswerStream::finish() {
   if (connection_ == nullptr || !connection_->stream_open_)
     co_return base::fail(Errc::unavailable, "the stream has ended");
+  if (left_.value_or(0) != 0) co_return base::fail(Errc::bug, "fewer bytes than the head of the answer said");
   Result<void> sent;
   if (kind_ == Kind::chunks) sent = co_await connection_->wire_.send_all("0\r\n\r\n", {}, {}, stall_limit_);
   if (sent && connection_ != nullptr) connection_->stream_open_ = false;

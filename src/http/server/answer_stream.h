@@ -10,8 +10,10 @@ namespace fusebox::http {
 class AnswerStream final : public ResponseStream {
  public:
   enum class Kind : std::uint8_t { none, plain, chunks };
-  AnswerStream(ServerConnection& connection, Kind kind, base::Nanos stall_limit, std::stop_token gone) noexcept
-      : connection_(&connection), kind_(kind), stall_limit_(stall_limit), gone_(std::move(gone)) {}
+  // `length`: what the head promised, if it did.
+  AnswerStream(ServerConnection& connection, Kind kind, std::optional<std::uint64_t> length, base::Nanos stall_limit,
+               std::stop_token gone) noexcept
+      : connection_(&connection), kind_(kind), left_(length), stall_limit_(stall_limit), gone_(std::move(gone)) {}
   ~AnswerStream() override;
 
   base::Task<base::Result<void>> write(std::string_view bytes) override;
@@ -22,6 +24,7 @@ class AnswerStream final : public ResponseStream {
  private:
   ServerConnection* connection_;
   Kind kind_;
+  std::optional<std::uint64_t> left_;  // of the promised length
   base::Nanos stall_limit_;
   std::stop_token gone_;
 };

@@ -1,6 +1,7 @@
 #include "http/server/connection.h"
 
 #include <array>
+#include <charconv>
 
 #include "http/limits.h"
 #include "http/loop_impl.h"
@@ -251,6 +252,22 @@ Task<Result<std::size_t>> ServerConnection::read_body_some(std::span<char> into,
   co_return got;
 }
 
+namespace {
+
+// What a handler says a streamed body will have.
+std::optional<std::uint64_t> declared_length(const std::vector<Header>& headers) {
+  for (const Header& header : headers) {
+    if (!same_text(header.name, "content-length")) continue;
+    std::uint64_t length = 0;
+    const char* const end = header.value.data() + header.value.size();
+    const auto [at, error] = std::from_chars(header.value.data(), end, length);
+    if (error == std::errc() && at == end) return length;
+  }
+  return {};
+}
+
+}  // namespace
+
 ResponseFrame ServerConnection::frame(const ServerResponse& response, bool streaming) {
   keep_alive_ =
       framing_.keep_alive && !shard_.core().draining.load(std::memory_order_relaxed) && !body_.spoils_connection();
@@ -263,6 +280,8 @@ ResponseFrame ServerConnection::frame(const ServerResponse& response, bool strea
   if (!has_no_body(response.status)) {
     if (!streaming) {
       frame.length = response.shared_body ? response.shared_body->size() : response.body.size();
+    } else if (const auto length = declared_length(response.headers)) {
+      frame.length = length;
     } else if (framing_.minor > 0) {
       frame.chunked = true;
     } else if (!frame.head_request) {
@@ -308,7 +327,7 @@ Task<Result<std::unique_ptr<ResponseStream>>> ServerConnection::respond_streamin
   const auto kind = no_body       ? AnswerStream::Kind::none
                     : how.chunked ? AnswerStream::Kind::chunks
                                   : AnswerStream::Kind::plain;
-  auto stream = std::make_unique<AnswerStream>(*this, kind, stall_limit, gone());
+  auto stream = std::make_unique<AnswerStream>(*this, kind, no_body ? std::nullopt : how.length, stall_limit, gone());
   stream_ = stream.get();
   co_return std::unique_ptr<ResponseStream>(std::move(stream));
 }

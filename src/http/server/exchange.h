@@ -48,7 +48,8 @@ struct ServerResponse {
   std::shared_ptr<const std::string> shared_body{};  // instead of `body`: not copied
 };
 
-// A body written piece by piece: chunks, or until the end of the connection for HTTP/1.0.
+// A body written piece by piece: chunks, or until the end of the connection for HTTP/1.0. A Content-Length among the
+// head's headers is kept: then exactly so many bytes are written, without chunks.
 class ResponseStream {
  public:
   virtual ~ResponseStream() = default;

@@ -135,6 +135,31 @@ Task<void> count_to_three(Exchange& exchange) {
   (void)co_await (*stream)->finish();
 }
 
+Task<void> say_length(Exchange& exchange) {
+  ServerResponse head = text("");
+  head.headers.push_back({"content-length", exchange.request().path() == "/short" ? "7" : "6"});
+  auto stream = co_await exchange.respond_streaming(std::move(head));
+  if (!stream) co_return;
+  for (const char* piece : {"one", "two"}) (void)co_await (*stream)->write(piece);
+  EXPECT_FALSE((co_await (*stream)->write("and more")).has_value());
+  (void)co_await (*stream)->finish();
+}
+
+TEST(Server, AStreamOfADeclaredLengthHasNoChunksAndIsBrokenWhenItIsShorter) {
+  Served served(say_length);
+  RawClient client(served.port());
+  for (int i = 0; i < 2; ++i) {
+    client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    const std::string answer = client.until("onetwo");
+    EXPECT_NE(answer.find("Content-Length: 6\r\n"), std::string::npos) << answer;
+    EXPECT_EQ(answer.find("Transfer-Encoding"), std::string::npos);
+  }
+  client.say("GET /short HTTP/1.1\r\nHost: a\r\n\r\n");
+  const std::string broken = client.until_closed();
+  EXPECT_NE(broken.find("Content-Length: 7\r\n"), std::string::npos) << broken;
+  EXPECT_TRUE(broken.ends_with("onetwo"));
+}
+
 TEST(Server, StreamsInChunks) {
   Served served(count_to_three);
   RawClient client(served.port());
