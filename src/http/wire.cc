@@ -102,7 +102,7 @@ Task<Result<void>> Wire::send_all(std::string_view first, std::string_view secon
 
 Task<Result<void>> Wire::flush(base::Nanos stall_limit, std::string_view behind) {
   const std::string sending = std::exchange(out, {});
-  Result<void> sent = co_await send_all(sending, behind, {}, stall_limit);
+  Result<void> sent = co_await send_all(sending, behind, "", stall_limit);
   co_return sent;
 }
 

@@ -23,7 +23,7 @@ Task<Result<void>> AnswerStream::write(std::string_view bytes) {
   Wire& wire = connection_->wire_;
   Result<void> sent;
   if (kind_ == Kind::plain) {
-    sent = co_await wire.send_all(bytes, {}, {}, stall_limit_);
+    sent = co_await wire.send_all(bytes, "", "", stall_limit_);
   } else {
     const ChunkHead head(bytes.size());
     sent = co_await wire.send_all(head.text(), bytes, "\r\n", stall_limit_);
@@ -38,7 +38,7 @@ Task<Result<void>> AnswerStream::finish() {
     co_return base::fail(Errc::unavailable, "the stream has ended");
   if (left_.value_or(0) != 0) co_return base::fail(Errc::bug, "fewer bytes than the head of the answer said");
   Result<void> sent;
-  if (kind_ == Kind::chunks) sent = co_await connection_->wire_.send_all("0\r\n\r\n", {}, {}, stall_limit_);
+  if (kind_ == Kind::chunks) sent = co_await connection_->wire_.send_all("0\r\n\r\n", "", "", stall_limit_);
   if (sent && connection_ != nullptr) connection_->stream_open_ = false;
   co_return sent;
 }

@@ -321,7 +321,7 @@ Task<Result<std::unique_ptr<ResponseStream>>> ServerConnection::respond_streamin
   const ResponseFrame how = frame(head, true);
   append_response_head(wire_.out, head.status, head.headers, how);
   Result<void> sent = co_await wire_.flush(stall_limit);
-  FB_CO_CHECK(std::move(sent));
+  if (!sent) co_return base::fail(std::move(sent).error());
   stream_open_ = true;
   const bool no_body = how.head_request || has_no_body(head.status);
   const auto kind = no_body       ? AnswerStream::Kind::none
@@ -336,7 +336,7 @@ Task<Result<std::unique_ptr<ByteStream>>> ServerConnection::upgrade(std::string 
   if (answered_) co_return base::fail(Errc::bug, "the request was answered already");
   answered_ = true;
   Result<void> sent = co_await wire_.flush(options_.write_limit, head);
-  FB_CO_CHECK(std::move(sent));
+  if (!sent) co_return base::fail(std::move(sent).error());
   stop_watching();
   upgraded_ = true;
   std::string early(wire_.in.view());

@@ -4,6 +4,9 @@
 // ends without an answer sends 500. The bounds of contract control-plane.md 1.1 hold by themselves: a body that comes too
 // slowly, a peer that does not take the answer.
 //
+// gcc 12 frees what a braced argument inside a co_await holds twice: `co_await x.respond({.status = 404})` crashes. Name
+// the ServerResponse first.
+//
 // Owner    an Exchange lives until its handler's task ends; request() and its views as long.
 // Threads  the loop of its connection.
 // Errors   read: `exhausted` = larger than allowed (the connection is closed after the answer); `unavailable` = the peer

@@ -68,7 +68,7 @@ Task<Result<std::size_t>> RequestBody::read_some(std::span<char> into, std::uint
   }
   Result<void> asked = co_await ask_for_it();
   if (!asked) failed_ = true;
-  FB_CO_CHECK(std::move(asked));
+  if (!asked) co_return base::fail(std::move(asked).error());
   for (;;) {
     Result<std::size_t> given = take_buffered(into, bytes_max);
     if (!given || *given > 0 || done_) {
@@ -94,7 +94,7 @@ Task<Result<std::string>> RequestBody::read_all(std::uint64_t bytes_max) {
     body.resize(used + static_cast<std::size_t>(
                            chunked_ ? piece : std::min<std::uint64_t>(std::max<std::uint64_t>(left_, 1), piece)));
     Result<std::size_t> got = co_await read_some(std::span(body).subspan(used), bytes_max);
-    FB_CO_CHECK(std::move(got));
+    if (!got) co_return base::fail(std::move(got).error());
     body.resize(used + *got);
   }
   co_return std::move(body);

@@ -186,7 +186,7 @@ Task<void> relay_back(Exchange& exchange) {
   for (;;) {
     auto got = co_await (*stream)->read_some(bytes);
     if (!got || *got == 0) co_return;
-    auto sent = co_await (*stream)->write({bytes, *got});
+    auto sent = co_await (*stream)->write(std::string_view(bytes, *got));
     if (!sent) co_return;
   }
 }
