@@ -34,19 +34,19 @@ struct SendFailure : base::ErrorDetail {
 };
 
 struct PeerTls {
-  std::string ca_pem;              // authorities instead of the system's
-  std::string fingerprint_sha256;  // hex; set: exactly this certificate, its names and dates do not matter
-  std::string client_cert_pem;
-  std::string client_key_pem;
+  std::string ca_pem{};              // authorities instead of the system's
+  std::string fingerprint_sha256{};  // hex; set: exactly this certificate, its names and dates do not matter
+  std::string client_cert_pem{};
+  std::string client_key_pem{};
 };
 
 struct Proxies {  // of HTTP_PROXY, HTTPS_PROXY, NO_PROXY; "" = none
-  std::string http, https, none;
+  std::string http{}, https{}, none{};
 };
 
 struct AsyncClientOptions {
-  PeerTls tls;
-  Proxies proxies;
+  PeerTls tls{};
+  Proxies proxies{};
   std::chrono::nanoseconds connect_limit{std::chrono::seconds{10}};
   std::chrono::nanoseconds tls_limit{std::chrono::seconds{10}};
   std::chrono::nanoseconds idle_limit{std::chrono::seconds{30}};
