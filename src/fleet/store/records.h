@@ -78,10 +78,10 @@ struct EnvironmentRow {  // orchestrator_vms
 };
 
 struct TaskRow {  // orchestrator_tasks
-  std::string task_id, vm_id;
+  std::string task_id{}, vm_id{};
   TaskStatus run_status = TaskStatus::assigned;
   std::int32_t retry_count = 0;
-  std::string last_error;
+  std::string last_error{};
   base::Nanos assigned_at{0}, updated_at{0};
 };
 
@@ -123,45 +123,45 @@ struct SnapshotRow {  // orchestrator_snapshots
 
 struct EventRow {  // orchestrator_events: audit and history
   std::int64_t id = 0;
-  std::string entity_type, entity_id, event_type, payload_json = "{}";
+  std::string entity_type{}, entity_id{}, event_type{}, payload_json = "{}";
   base::Nanos created_at{0};
 };
 
 struct EnvEventRow {  // orchestrator_env_events: what SSE clients read
-  std::string vm_id;
+  std::string vm_id{};
   Incarnation incarnation{};
   std::uint64_t seq = 0;
-  std::string kind;          // "state", "step", "health", "log", "snapshot"
-  std::string payload_json;  // of the frame, less its `id`
+  std::string kind{};          // "state", "step", "health", "log", "snapshot"
+  std::string payload_json{};  // of the frame, less its `id`
   base::Nanos created_at{0};
 };
 
 struct EnvLogRow {  // orchestrator_env_logs
-  std::string vm_id;
+  std::string vm_id{};
   Incarnation incarnation{};
-  std::string source;
+  std::string source{};
   std::uint64_t seq = 0;
   base::Nanos at{0};
-  std::string data;
+  std::string data{};
 };
 
 struct DeadLetterRow {
   std::int64_t id = 0;
-  std::string kind, entity_id, task_id, reason, payload_json = "{}";
+  std::string kind{}, entity_id{}, task_id{}, reason{}, payload_json = "{}";
   std::int32_t retry_count = 0;
   base::Nanos first_seen_at{0}, last_seen_at{0};
   base::Nanos acknowledged_at{0};
 };
 
 struct ApiKeyRow {
-  std::string id, label, tenant_id, created_by;
-  base::Bytes key_hash;                            // SHA-256
-  std::optional<std::vector<std::string>> scopes;  // nothing: the default set of 2.3
+  std::string id{}, label{}, tenant_id{}, created_by{};
+  base::Bytes key_hash{};                            // SHA-256
+  std::optional<std::vector<std::string>> scopes{};  // nothing: the default set of 2.3
   base::Nanos created_at{0}, last_used_at{0}, revoked_at{0}, expires_at{0};
 };
 
 struct LoginRow {
-  base::Bytes value_sha256;
+  base::Bytes value_sha256{};
   base::Nanos created_at{0}, expires_at{0}, revoked_at{0};
 };
 
@@ -184,26 +184,26 @@ struct OperationRow {
 };
 
 struct TombstoneRow {
-  std::string host_id, host_vm_name, vm_id, reason;
+  std::string host_id{}, host_vm_name{}, vm_id{}, reason{};
   std::uint64_t generation = 0;
   base::Nanos removed_at{0};
 };
 
 struct LeakedArtifactRow {
-  std::string host_id, snapshot_id, digest, last_error;
+  std::string host_id{}, snapshot_id{}, digest{}, last_error{};
   std::int64_t size_bytes = 0;
   base::Nanos first_seen_at{0}, last_try_at{0};
 };
 
 struct ReplicaRow {
-  std::string replica_id, version;
+  std::string replica_id{}, version{};
   base::Nanos started_at{0}, heartbeat_at{0};
   bool leader = false;
 };
 
 struct KeyRingRow {
   std::uint32_t key_id = 0;
-  base::Bytes check_value;
+  base::Bytes check_value{};
   base::Nanos created_at{0}, retired_at{0};
 };
 

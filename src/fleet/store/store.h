@@ -29,20 +29,21 @@
 namespace fusebox::fleet {
 
 struct EnvironmentFilter {
-  std::string tenant;  // "" = all
-  std::optional<std::string> task_id, state, host_id;
+  std::string tenant{};  // "" = all
+  std::optional<std::string> task_id{}, state{}, host_id{};
 };
 struct SnapshotFilter {
-  std::string tenant;  // of the caller, "" = all
-  std::optional<std::string> vm_id, task_id, tenant_id, state, mode, name, layer_key, arch, digest, host_id;
+  std::string tenant{};  // of the caller, "" = all
+  std::optional<std::string> vm_id{}, task_id{}, tenant_id{}, state{}, mode{}, name{}, layer_key{}, arch{}, digest{},
+      host_id{};
 };
 struct SnapshotAfter {
   base::Nanos created_at{0};
   std::string id;
 };
 struct EventFilter {
-  std::optional<std::string> entity_type, entity_id, event_type;
-  std::optional<base::Nanos> since;
+  std::optional<std::string> entity_type{}, entity_id{}, event_type{};
+  std::optional<base::Nanos> since{};
 };
 
 // What of an environment a list needs.
@@ -135,7 +136,7 @@ class Reader {
 
 // What an environment takes of its host.
 struct HostReservation {
-  std::string host_id;
+  std::string host_id{};
   std::int64_t cpus = 0, ram_mb = 0, storage_gb = 0, gpus = 0;
 };
 
