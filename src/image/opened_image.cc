@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/mapped_file.h"
 #include "image/archive.h"
 #include "image/oci/package.h"
 #include "image/oci/tar_writer.h"
@@ -49,6 +50,8 @@ OpenedImage::OpenedImage(std::shared_ptr<const Tree> tree, Config config, EntryF
 base::Result<std::shared_ptr<const Image>> OpenedImage::open(std::span<const LayerBytes> layers, Config config,
                                                              const Identity& identity, const OpenOptions& options) {
   FB_TRY(auto tree, Tree::build(layers, options.limits, options.strictness, options.warnings));
+  for (const LayerBytes& layer : layers)
+    if (base::MappedFile::lost(layer.bytes)) return bad_image("a file of the image became shorter while it was read");
   FB_TRY(EntryFile entry, find_module(*tree, config));
   return std::make_shared<const OpenedImage>(std::move(tree), std::move(config), std::move(entry), identity,
                                              static_cast<std::uint32_t>(layers.size()));

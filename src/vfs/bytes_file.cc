@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/mapped_file.h"
+
 namespace fusebox::vfs {
 
 namespace {
 
-std::size_t copy(base::ByteView from, ReadBuffers to) noexcept {
+Io<std::size_t> copy(base::ByteView from, ReadBuffers to) noexcept {
   std::size_t done = 0;
   for (const std::span<std::byte> buffer : to) {
     const std::size_t size = std::min(buffer.size(), from.size() - done);
@@ -15,14 +17,15 @@ std::size_t copy(base::ByteView from, ReadBuffers to) noexcept {
     std::memcpy(buffer.data(), from.data() + done, size);
     done += size;
   }
+  if (base::MappedFile::lost(from.first(done))) return fail(Errno::io);  // its owner made the image's file shorter
   return done;
 }
 
 }  // namespace
 
 Io<std::size_t> BytesFile::read(Call&, ReadBuffers to) {
-  const std::size_t size = copy(bytes_.subspan(cursor_), to);
-  cursor_ += size;
+  const Io<std::size_t> size = copy(bytes_.subspan(cursor_), to);
+  if (size) cursor_ += *size;
   return size;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "base/mapped_file.h"
 #include "wasi/process.h"
 
 namespace fusebox::container {
@@ -63,6 +64,7 @@ base::Result<Programs::ProgramPtr> Programs::get(base::ByteView module, const ba
   if (ProgramPtr program = find(key, hash)) return program;
   FB_TRY(const std::shared_ptr<engine::Engine> engine, engine_of(key));
   FB_TRY(const std::shared_ptr<const engine::Code> code, cache_->get_or_compile(engine, module, hash));
+  if (base::MappedFile::lost(module)) return base::fail(base::Errc::corrupt, "the image's file became shorter");
   FB_TRY(ProgramPtr program, engine::Program::link(code, wasi::imports(code->info())));
   const std::lock_guard lock(mutex_);
   kept_.push_front({key, hash, program});

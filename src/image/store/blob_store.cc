@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -11,7 +10,7 @@
 #include <cstring>
 #include <memory>
 
-#include "image/layers/private_memory.h"
+#include "base/mapped_file.h"
 #include "image/store/staging.h"
 
 namespace fusebox::image {
@@ -66,9 +65,9 @@ base::Result<LayerBytes> map_file(const fs::path& path) {
   FB_TRY(const struct stat info, stat_of(fd.get(), path));
   const auto bytes = static_cast<std::size_t>(info.st_size);
   if (bytes == 0) return LayerBytes{};
-  void* const at = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, fd.get(), 0);
-  if (at == MAP_FAILED) return base::fail(base::errno_error("image store: map " + path.string(), errno));
-  return LayerBytes{std::make_shared<Mapping>(at, bytes), {static_cast<const std::byte*>(at), bytes}};
+  FB_TRY(auto mapped, base::within("image store: " + path.string(), base::MappedFile::map(fd.get(), bytes)));
+  const base::ByteView view = mapped->bytes();
+  return LayerBytes{std::move(mapped), view};
 }
 
 base::Result<void> BlobStore::make_folders() const {

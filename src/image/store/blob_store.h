@@ -1,7 +1,8 @@
 // Content by its digest, in a folder that is also an OCI image layout: blobs/sha256/<hex>.
 //
 // A blob appears whole or not at all: it is written under another name, synced, and renamed. Blobs never change, so their
-// mappings are shared between processes. Beside each compressed layer lies what it holds, in unpacked/.
+// mappings are shared between processes; one that its user makes shorter all the same reads as zeros, which
+// base::MappedFile::lost() tells from content. Beside each compressed layer lies what it holds, in unpacked/.
 //
 // Owner    the caller holds a lock while it adds blobs that nothing refers to yet.
 // Threads  any; any number of processes.
