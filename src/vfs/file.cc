@@ -85,6 +85,12 @@ Io<Stat> File::stat_waiting(Call&) {
 Io<std::uint64_t> File::seek_waiting(Call&, std::int64_t offset, Whence whence) {
   return seek(offset, whence);
 }
+Io<void> File::set_size_waiting(Call&, std::uint64_t size) {
+  return set_size(size);
+}
+Io<void> File::set_times_waiting(Call&, SetTime accessed, SetTime modified) {
+  return set_times(accessed, modified);
+}
 Io<void> File::close(Call&) {
   return {};
 }

@@ -151,9 +151,11 @@ class File {
   virtual Io<std::size_t> send(Call& call, WriteBuffers from);
   virtual Io<void> shutdown(Call& call, bool reading, bool writing);
 
-  // stat() and seek() of Files that must ask somebody else first (9p): may answer would_block. Default: the plain ones.
+  // Of Files that must ask somebody else first (9p): may answer would_block. Default: the plain ones.
   virtual Io<Stat> stat_waiting(Call& call);
   virtual Io<std::uint64_t> seek_waiting(Call& call, std::int64_t offset, Whence whence);
+  virtual Io<void> set_size_waiting(Call& call, std::uint64_t size);
+  virtual Io<void> set_times_waiting(Call& call, SetTime accessed, SetTime modified);
 
   // Ends the use with an answer (installs report here). Called at most once; the destructor ends it silently.
   virtual Io<void> close(Call& call);

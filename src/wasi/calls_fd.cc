@@ -104,14 +104,15 @@ template Errno fd_filestat_get<Snapshot::unstable>(Caller&, u32, u32);
 
 Errno fd_filestat_set_size(Caller& caller, u32 fd, u64 size) {
   const Opened open = opened(caller, fd, right::fd_filestat_set_size);
-  return open.failed() ? open.error : error_of(open.file().set_size(size));
+  return open.failed() ? open.error : error_of(open.file().set_size_waiting(caller.call_on(open.file()), size));
 }
 
 Errno fd_filestat_set_times(Caller& caller, u32 fd, u64 accessed, u64 modified, u32 flags) {
   const Opened open = opened(caller, fd, right::fd_filestat_set_times);
   if (open.failed()) return open.error;
   const Times times = times_of(accessed, modified, flags);
-  return times.error != Errno::success ? times.error : error_of(open.file().set_times(times.accessed, times.modified));
+  if (times.error != Errno::success) return times.error;
+  return error_of(open.file().set_times_waiting(caller.call_on(open.file()), times.accessed, times.modified));
 }
 
 Errno fd_prestat_get(Caller& caller, u32 fd, u32 out) {

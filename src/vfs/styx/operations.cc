@@ -68,17 +68,32 @@ Io<Stat> stat_of(Exchange& exchange, std::uint32_t fid) {
               .size = stat->qid.directory() ? 0 : stat->length};
 }
 
-MessageWriter rename_message(std::uint32_t fid, std::string_view name) {
-  MessageWriter same(StyxType::wstat);  // only its fields are used: all ones mean "as it is"
-  std::string fields;
-  const auto ones = [&](std::size_t bytes) { fields.append(bytes, '\xff'); };
-  ones(2 + 4 + 13 + 4 + 4 + 4 + 8);
-  fields += static_cast<char>(name.size() & 0xff);
-  fields += static_cast<char>(name.size() >> 8);
-  fields += name;
-  fields.append(6, '\0');
-  same.u32(fid).u16(static_cast<std::uint16_t>(fields.size() + 2)).u16(static_cast<std::uint16_t>(fields.size()));
-  return same.raw(fields);
+Io<void> change(Exchange& exchange, std::uint32_t fid, const StyxChange& what) {
+  constexpr std::uint32_t kSame32 = UINT32_MAX;  // all ones, and an empty text: as it is
+  constexpr std::uint64_t kSame64 = UINT64_MAX;
+  MessageWriter fields(StyxType::wstat);  // only what follows its header is used
+  fields.u16(UINT16_MAX).u32(kSame32).u8(UINT8_MAX).u32(kSame32).u64(kSame64).u32(kSame32);  // type, dev, qid, mode
+  fields.u32(kSame32).u32(what.modified_s.value_or(kSame32)).u64(what.length.value_or(kSame64));
+  fields.text(what.name).text({}).text({}).text({});
+  const std::string stat = fields.finish(0).substr(kStyxHeaderBytes);
+  const auto size = static_cast<std::uint16_t>(stat.size());
+  const auto done = exchange.ask(
+      MessageWriter(StyxType::wstat).u32(fid).u16(static_cast<std::uint16_t>(size + 2)).u16(size).raw(stat));
+  if (!done) return fail(done.error());
+  return {};
+}
+
+Io<std::optional<std::uint32_t>> modified_seconds(const Call& call, SetTime accessed, SetTime modified) {
+  if (modified.how == SetTime::How::keep) {
+    if (accessed.how != SetTime::How::keep) return fail(Errno::notsup);
+    return std::nullopt;
+  }
+  const std::uint64_t ns = modified.how == SetTime::How::now
+                               ? static_cast<std::uint64_t>(std::max<base::Nanos::rep>(call.clock.wall().count(), 0))
+                               : modified.ns;
+  const std::uint64_t seconds = ns / 1'000'000'000;
+  if (seconds >= UINT32_MAX) return fail(Errno::inval);
+  return static_cast<std::uint32_t>(seconds);
 }
 
 FileType type_of(const StyxQid& qid) noexcept {

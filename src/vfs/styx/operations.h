@@ -3,6 +3,8 @@
 // Threads  within StyxClient::run().
 #pragma once
 
+#include <optional>
+
 #include "vfs/mount.h"
 #include "vfs/styx/client.h"
 
@@ -15,8 +17,16 @@ std::uint8_t open_mode(const OpenRequest& request) noexcept;
 Io<StyxQid> walk(Exchange& exchange, std::uint32_t fid, std::string_view path);
 Io<StyxOpened> open_fid(Exchange& exchange, std::uint32_t fid, std::uint8_t mode);
 Io<Stat> stat_of(Exchange& exchange, std::uint32_t fid);
-// Twstat that changes the name alone.
-MessageWriter rename_message(std::uint32_t fid, std::string_view name);
+// What a Twstat changes; everything else stays as it is.
+struct StyxChange {
+  std::optional<std::uint32_t> modified_s{};
+  std::optional<std::uint64_t> length{};
+  std::string_view name{};  // "" = stays
+};
+Io<void> change(Exchange& exchange, std::uint32_t fid, const StyxChange& what);
+// The time of the last change in the protocol's seconds; nothing when it stays. `inval`: beyond what it can say. `notsup`:
+// only the time of the last access is to be set, which is the server's.
+Io<std::optional<std::uint32_t>> modified_seconds(const Call& call, SetTime accessed, SetTime modified);
 
 FileType type_of(const StyxQid& qid) noexcept;
 std::uint64_t inode_of(const StyxQid& qid) noexcept;  // never zero

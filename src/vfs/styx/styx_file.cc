@@ -11,6 +11,7 @@ namespace {
 
 // Of one write call; the guest's libc goes on with the rest.
 constexpr std::size_t kWriteBytesMax = 1u << 20;
+constexpr std::uint8_t kAccess = 3;  // of a mode: read, write, both
 constexpr FdFlags kTakenFlags = static_cast<FdFlags>(FdFlag::append) | static_cast<FdFlags>(FdFlag::nonblock);
 
 class StyxFile final : public File {
@@ -79,8 +80,23 @@ class StyxFile final : public File {
     }
     return seek_to(offset, whence);
   }
-  Io<void> set_size(std::uint64_t) override { return fail(Errno::notsup); }
-  Io<void> set_times(SetTime, SetTime) override { return fail(Errno::notsup); }
+  Io<void> set_size_waiting(Call& call, std::uint64_t size) override {
+    const bool writes = (state_.mode & kAccess) != 0;
+    if (type() == FileType::directory || !writes || size > INT64_MAX) return fail(Errno::inval);
+    return run(call, 't', [&](Exchange& exchange, std::uint32_t fid) -> Io<void> {
+      const auto done = change(exchange, fid, {.length = size});
+      if (done) state_.node.size = size;
+      return done;
+    });
+  }
+  Io<void> set_times_waiting(Call& call, SetTime accessed, SetTime modified) override {
+    const auto seconds = modified_seconds(call, accessed, modified);
+    if (!seconds) return fail(seconds.error());
+    if (!*seconds) return {};
+    return run(call, 'm', [&](Exchange& exchange, std::uint32_t fid) -> Io<void> {
+      return change(exchange, fid, {.modified_s = *seconds});
+    });
+  }
 
   Io<void> list(Call& call, std::uint64_t cookie, DirSink& sink) override {
     if (type() != FileType::directory) return fail(Errno::notdir);

@@ -44,6 +44,15 @@ Io<StyxOpened> create(Exchange& exchange, std::uint32_t fid, std::string_view pa
   return *opened;
 }
 
+// Removes what `fid` is at; the fid is gone in any case.
+Io<void> remove_fid(Exchange& exchange, std::uint32_t fid) {
+  const auto done = exchange.ask(MessageWriter(StyxType::remove).u32(fid));
+  if (!done && done.error() == Errno::would_block) return fail(done.error());
+  exchange.gone(fid);  // also when the server refused
+  if (!done) return fail(done.error());
+  return {};
+}
+
 class StyxMount final : public Mount {
  public:
   StyxMount(std::string path, std::shared_ptr<StyxClient> client)
@@ -88,19 +97,34 @@ class StyxMount final : public Mount {
   Io<void> rename(Call& call, std::string_view from, std::string_view to) override {
     const Parent old_name = parent_of(from), new_name = parent_of(to);
     if (from.empty() || to.empty()) return fail(Errno::busy);
-    if (old_name.directory != new_name.directory) return fail(Errno::notsup);
-    if (from == to) return {};
+    if (old_name.directory != new_name.directory) return fail(Errno::xdev);
     return client_->run(call, key_of('r', from) ^ key_of('R', to), [&](Exchange& exchange) -> Io<void> {
-      const auto fid = exchange.new_fid();
-      if (!fid) return fail(fid.error());
+      const auto fid = exchange.new_fid(), taken = exchange.new_fid();
+      if (!fid || !taken) return fail(fid ? taken.error() : fid.error());
       const auto at = walk(exchange, *fid, from);
       if (!at) return fail(at.error());
-      const auto done = exchange.ask(rename_message(*fid, new_name.name));
-      if (!done) return fail(done.error());
-      return {};
+      if (from == to) return {};
+      const auto there = walk(exchange, *taken, to);
+      if (!there && there.error() != Errno::noent) return fail(there.error());
+      if (there) {
+        if (at->directory() != there->directory()) return fail(there->directory() ? Errno::isdir : Errno::notdir);
+        if (const auto gone = remove_fid(exchange, *taken); !gone) return gone;
+      }
+      return change(exchange, *fid, {.name = new_name.name});
     });
   }
-  Io<void> set_times(Call&, std::string_view, bool, SetTime, SetTime) override { return fail(Errno::notsup); }
+  Io<void> set_times(Call& call, std::string_view path, bool, SetTime accessed, SetTime modified) override {
+    const auto seconds = modified_seconds(call, accessed, modified);
+    if (!seconds) return fail(seconds.error());
+    return client_->run(call, key_of('m', path), [&](Exchange& exchange) -> Io<void> {
+      const auto fid = exchange.new_fid();
+      if (!fid) return fail(fid.error());
+      const auto at = walk(exchange, *fid, path);
+      if (!at) return fail(at.error());
+      if (!*seconds) return {};
+      return change(exchange, *fid, {.modified_s = *seconds});
+    });
+  }
 
  private:
   Io<void> remove(Call& call, std::string_view path, bool directory) {
@@ -111,11 +135,7 @@ class StyxMount final : public Mount {
       const auto at = walk(exchange, *fid, path);
       if (!at) return fail(at.error());
       if (at->directory() != directory) return fail(directory ? Errno::notdir : Errno::isdir);
-      const auto done = exchange.ask(MessageWriter(StyxType::remove).u32(*fid));
-      if (!done && done.error() == Errno::would_block) return fail(done.error());
-      exchange.gone(*fid);  // also when the server refused
-      if (!done) return fail(done.error());
-      return {};
+      return remove_fid(exchange, *fid);
     });
   }
 

@@ -214,7 +214,7 @@ TEST(Styx, ChangesReachTheServer) {
   EXPECT_EQ(done([&](Call& call) { return mount->remove_directory(call, "d"); }), Errno::io);
   EXPECT_EQ(done([&](Call& call) { return mount->rename(call, "f", "g"); }), Errno::success);
   EXPECT_EQ(server.data("g"), "x");
-  EXPECT_EQ(done([&](Call& call) { return mount->rename(call, "g", "d/g"); }), Errno::notsup);
+  EXPECT_EQ(done([&](Call& call) { return mount->rename(call, "g", "d/g"); }), Errno::xdev) << "programs copy then";
   EXPECT_EQ(done([&](Call& call) { return mount->unlink(call, "g"); }), Errno::success);
   EXPECT_EQ(server.data("g"), "(nothing)");
   EXPECT_EQ(done([&](Call& call) { return mount->unlink(call, "g"); }), Errno::noent);
@@ -222,6 +222,82 @@ TEST(Styx, ChangesReachTheServer) {
   EXPECT_EQ(done([&](Call& call) { return mount->create_directory(call, "new"); }), Errno::success);
   EXPECT_EQ(styx.stat("new")->type, FileType::directory);
   EXPECT_EQ(done([&](Call& call) { return mount->remove_directory(call, "new"); }), Errno::success);
+}
+
+TEST(Styx, ARenameTakesTheNameOfAnotherByTheRulesOfPosix) {
+  StyxServer server;
+  server.put("f", "new");
+  server.put("g", "old");
+  server.make_directory("d");
+  server.make_directory("full");
+  server.put("full/x", "x");
+  Styx styx(server.port());
+  const auto renamed = [&](std::string_view from, std::string_view to) {
+    return error_of(settle(styx.guest, [&](Call& call) { return styx.mount->rename(call, from, to); }));
+  };
+  EXPECT_EQ(renamed("f", "f"), Errno::success);
+  EXPECT_EQ(renamed("f", "d"), Errno::isdir);
+  EXPECT_EQ(renamed("d", "f"), Errno::notdir);
+  EXPECT_EQ(renamed("d", "full"), Errno::io) << "the server's refusal to remove it";
+  EXPECT_EQ(renamed("missing", "g"), Errno::noent);
+  EXPECT_EQ(server.data("g"), "old") << "nothing was removed for a rename that could not be";
+  EXPECT_EQ(renamed("f", "g"), Errno::success);
+  EXPECT_EQ(server.data("g"), "new");
+  EXPECT_EQ(server.data("f"), "(nothing)");
+  EXPECT_EQ(renamed("full/x", "full/y"), Errno::success);
+  EXPECT_EQ(server.data("full/y"), "x");
+  EXPECT_EQ(renamed("missing", "missing"), Errno::noent);
+}
+
+TEST(Styx, AFilesLengthIsSetOnTheServer) {
+  StyxServer server;
+  server.put("f", "0123456789");
+  Styx styx(server.port());
+  const auto resized = [&](File& file, std::uint64_t size) {
+    return error_of(settle(styx.guest, [&](Call& call) { return file.set_size_waiting(call, size); }));
+  };
+  auto file = styx.open("f", {.read = true, .write = true});
+  ASSERT_TRUE(file);
+  EXPECT_EQ(resized(**file, 4), Errno::success);
+  EXPECT_EQ(server.data("f"), "0123");
+  EXPECT_EQ((*file)->stat()->size, 4u);
+  EXPECT_EQ(resized(**file, 6), Errno::success);
+  EXPECT_EQ(server.data("f"), std::string("0123\0\0", 6));
+  EXPECT_EQ(resized(**file, UINT64_MAX), Errno::inval) << "all ones would mean: as it is";
+  auto reader = styx.open("f");
+  EXPECT_EQ(resized(**reader, 0), Errno::inval);
+  auto directory = styx.open("");
+  EXPECT_EQ(resized(**directory, 0), Errno::inval);
+  EXPECT_EQ(server.data("f").size(), 6u);
+}
+
+TEST(Styx, TheTimeOfTheLastChangeIsSetAndThatOfTheLastAccessIsTheServers) {
+  StyxServer server;
+  server.put("f", "x");
+  Styx styx(server.port());
+  constexpr SetTime kKeep{};
+  const auto at = [](std::uint64_t seconds) { return SetTime{SetTime::How::at, seconds * 1'000'000'000 + 5}; };
+  const auto set = [&](std::string_view path, SetTime accessed, SetTime modified) {
+    return error_of(
+        settle(styx.guest, [&](Call& call) { return styx.mount->set_times(call, path, true, accessed, modified); }));
+  };
+  EXPECT_EQ(set("f", kKeep, at(1000)), Errno::success);
+  EXPECT_EQ(server.modified("f"), 1000u);
+  EXPECT_EQ(set("f", at(5), at(2000)), Errno::success) << "the one that can be set";
+  EXPECT_EQ(server.modified("f"), 2000u);
+  EXPECT_EQ(set("f", at(5), kKeep), Errno::notsup);
+  EXPECT_EQ(set("f", kKeep, kKeep), Errno::success);
+  EXPECT_EQ(set("missing", kKeep, kKeep), Errno::noent);
+  EXPECT_EQ(set("f", kKeep, at(UINT32_MAX - 1)), Errno::success);
+  EXPECT_EQ(set("f", kKeep, at(UINT32_MAX)), Errno::inval);
+  EXPECT_EQ(server.modified("f"), UINT32_MAX - 1);
+  styx.guest.clock.advance(3000s);
+  auto file = styx.open("f");
+  ASSERT_TRUE(file);
+  const SetTime now{SetTime::How::now, 0};
+  EXPECT_EQ(error_of(settle(styx.guest, [&](Call& call) { return (*file)->set_times_waiting(call, now, now); })),
+            Errno::success);
+  EXPECT_EQ(server.modified("f"), static_cast<std::uint32_t>(styx.guest.clock.wall() / 1s));
 }
 
 TEST(Styx, FidsAreGivenBackAndBounded) {

@@ -24,12 +24,13 @@ class StyxServer {
   struct Node {
     bool directory = false;
     std::string data;
+    std::uint32_t modified = 8;
   };
   // Sees every reply before it goes out; may change it. An empty one is not sent.
   using Tamper = std::function<void(std::uint8_t request, std::string& reply)>;
 
   explicit StyxServer(Tamper tamper = {}) : tamper_(std::move(tamper)), listener_(SOCK_STREAM) {
-    nodes_[""] = {.directory = true, .data = {}};
+    nodes_[""] = {.directory = true, .data = {}, .modified = 8};
     thread_ = std::thread([this] { accept_all(); });
   }
   ~StyxServer() {
@@ -40,15 +41,19 @@ class StyxServer {
   std::uint16_t port() const { return listener_.port; }
   void put(const std::string& path, std::string data) {
     const std::lock_guard lock(mutex_);
-    nodes_[path] = {.directory = false, .data = std::move(data)};
+    nodes_[path] = {.directory = false, .data = std::move(data), .modified = 8};
   }
   void make_directory(const std::string& path) {
     const std::lock_guard lock(mutex_);
-    nodes_[path] = {.directory = true, .data = {}};
+    nodes_[path] = {.directory = true, .data = {}, .modified = 8};
   }
   std::string data(const std::string& path) {
     const std::lock_guard lock(mutex_);
     return nodes_.contains(path) ? nodes_[path].data : "(nothing)";
+  }
+  std::uint32_t modified(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    return nodes_[path].modified;
   }
   std::vector<std::uint8_t> seen() {
     const std::lock_guard lock(mutex_);
@@ -115,7 +120,7 @@ class StyxServer {
     MessageWriter fields(StyxType::stat);
     fields.u16(0).u32(0);
     add(fields, qid_of(path));
-    fields.u32(node.directory ? kStyxDirectoryMode | 0755 : 0644).u32(7).u32(8).u64(node.data.size());
+    fields.u32(node.directory ? kStyxDirectoryMode | 0755 : 0644).u32(7).u32(node.modified).u64(node.data.size());
     fields.text(name).text("none").text("none").text("none");
     const std::string body = fields.finish(0).substr(kStyxHeaderBytes);
     return MessageWriter(StyxType::stat)
@@ -180,7 +185,7 @@ class StyxServer {
       case StyxType::create: {
         std::string& path = fids_[in.u32()];
         path += (path.empty() ? "" : "/") + std::string(in.text());
-        nodes_[path] = {.directory = (in.u32() & kStyxDirectoryMode) != 0, .data = {}};
+        nodes_[path] = {.directory = (in.u32() & kStyxDirectoryMode) != 0, .data = {}, .modified = 8};
         add(out, qid_of(path));
         out.u32(0);
         break;
@@ -224,9 +229,17 @@ class StyxServer {
       }
       case StyxType::wstat: {
         std::string& path = fids_[in.u32()];
-        in.raw(2 + 2 + 39);
+        in.raw(2 + 2 + 23);  // sizes; type, dev, qid, mode: to stay as they are
+        if (in.u32() != UINT32_MAX) return error(frame, "wstat -- attempt to change atime");
+        const std::uint32_t modified = in.u32();
+        const std::uint64_t length = in.u64();
+        const auto name = std::string(in.text());
+        if (modified != UINT32_MAX) nodes_[path].modified = modified;
+        if (length != UINT64_MAX) nodes_[path].data.resize(static_cast<std::size_t>(length));
+        if (name.empty()) break;
         const std::size_t slash = path.rfind('/');
-        const std::string to = (slash == std::string::npos ? "" : path.substr(0, slash + 1)) + std::string(in.text());
+        const std::string to = (slash == std::string::npos ? "" : path.substr(0, slash + 1)) + name;
+        if (nodes_.contains(to)) return error(frame, "file already exists");
         nodes_[to] = nodes_[path];
         nodes_.erase(path);
         path = to;
