@@ -29,6 +29,7 @@ constexpr std::size_t kPipedBytes = 256u << 20;
 constexpr std::size_t kSpinners = 1000;
 constexpr std::size_t kEchoesMax = 500;  // each takes a millisecond or two beside the spinners
 constexpr std::size_t kMoreStarts = 200;
+constexpr std::size_t kStartsAmongStartingMax = 200;
 
 constexpr std::string_view kSpin = R"((module (memory (export "memory") 1) (func (export "_start") (loop br 0))))";
 // Copies its standard input to its standard output.
@@ -173,6 +174,23 @@ base::Result<Samples> echoes(Host& host, const Stopwatch& watch, std::size_t rou
   return ms;
 }
 
+bool any_is_starting(Host& host) {
+  for (const container::Status& status : host->list())
+    if (status.state == State::starting) return true;
+  return false;
+}
+
+// Starts to exit of `config` while others that were launched before are still on their way.
+base::Result<Samples> starts_among_starting(Host& host, const Stopwatch& watch, const LaunchConfig& config) {
+  Samples ms;
+  for (std::size_t i = 0; i < kStartsAmongStartingMax && (i == 0 || any_is_starting(host)); ++i) {
+    base::Result<void> ran;
+    ms.add(watch.time_ns([&] { ran = host.run("one", config); }) / 1e6);
+    FB_CHECK(std::move(ran));
+  }
+  return ms;
+}
+
 // The children's figures, by name.
 base::Result<double> figure(const base::json::Document& document, std::string_view name) {
   const base::json::Node* node = document.root->find(name);
@@ -286,14 +304,21 @@ Rows measure_container_fairness(const Conditions& conditions) {
   FB_CHECK(host->add("spin", kSpin));
   FB_CHECK(host->add("echo", kEcho));
   const std::size_t rounds = std::min(conditions.rounds, kEchoesMax);
+  FB_CHECK(host->add("nothing", R"((module (memory (export "memory") 1) (func (export "_start"))))"));
   FB_TRY(const Samples alone, echoes(*host, *conditions.watch, rounds));
+  FB_TRY(const Samples starts_alone, starts(*host, *conditions.watch, config_of("nothing"), rounds));
   for (std::size_t i = 0; i < kSpinners; ++i) FB_CHECK(host->launch("s" + std::to_string(i), config_of("spin")));
+  FB_TRY(const Samples among_starting, starts_among_starting(*host, *conditions.watch, config_of("nothing")));
   for (std::size_t i = 0; i < kSpinners; ++i) FB_CHECK(host->until_running("s" + std::to_string(i)));
   FB_TRY(const Samples among, echoes(*host, *conditions.watch, rounds));
   Row row = row_of("container.fair", "echo of one container beside 1,000 that spin", "ms", among);
   row.target.p99_max = 20;
   compare(row, "alone", alone);
-  return std::vector<Row>{std::move(row)};
+  Row start = row_of("container.fair.start", "start to exit of one more beside 1,000 that are starting and spin", "ms",
+                     among_starting);
+  start.target.p99_max = 20;
+  start.note = "alone: " + number_text(starts_alone.median()) + " us";
+  return std::vector<Row>{std::move(row), std::move(start)};
 }
 
 int run_container_child(std::size_t sleepers) {

@@ -12,7 +12,7 @@ namespace fusebox::cli::bench {
 
 Rows measure_container_start(const Conditions& conditions);                               // container.start*
 Rows measure_container_pipe(const Conditions& conditions);                                // container.pipe.guests
-Rows measure_container_fairness(const Conditions& conditions);                            // container.fair
+Rows measure_container_fairness(const Conditions& conditions);                            // container.fair*
 Rows measure_container_crowd(const Conditions& conditions, const HeavyOptions& options);  // container.crowd*, .idle
 
 // What the program started by measure_container_crowd() does: one JSON object on standard output.

@@ -1,6 +1,7 @@
 #include "container/scheduler/offload.h"
 
 #include <chrono>
+#include <utility>
 
 namespace fusebox::container {
 namespace {
@@ -34,15 +35,24 @@ void Offload::run(std::unique_ptr<std::function<void()>> work) {
       ::pthread_attr_destroy(&attributes);
     }
     here = threads_ == 0;  // no thread is to be had: late is better than never
-    if (here) {
-      work = std::move(queue_.front());
-      queue_.pop_front();
-    }
+    if (here) work = take();
   }
   if (here)
     (*work)();
   else
     changed_.notify_one();
+}
+
+std::unique_ptr<std::function<void()>> Offload::take() {
+  std::unique_ptr<std::function<void()>> work;
+  if (std::exchange(oldest_is_due_, !oldest_is_due_)) {
+    work = std::move(queue_.front());
+    queue_.pop_front();
+  } else {
+    work = std::move(queue_.back());
+    queue_.pop_back();
+  }
+  return work;
 }
 
 void* Offload::main_of(void* self) noexcept {
@@ -61,8 +71,7 @@ void Offload::loop() {
       if (!busy) break;
       continue;
     }
-    const std::unique_ptr<std::function<void()>> work = std::move(queue_.front());
-    queue_.pop_front();
+    const std::unique_ptr<std::function<void()>> work = take();
     lock.unlock();
     (*work)();
     lock.lock();

@@ -1,5 +1,6 @@
 // A few threads for work that blocks: name resolution, compiling, large fsyncs.
 //
+// Of the work that waits the newest and the oldest go in turn: one who asks last waits for little, none waits for ever.
 // Threads start when work waits and end after some idle seconds.
 // Owner    destruction runs what is queued and joins.
 // Threads  run(): any.
@@ -30,11 +31,13 @@ class Offload {
  private:
   static void* main_of(void* self) noexcept;
   void loop();
+  std::unique_ptr<std::function<void()>> take();  // needs the lock and work
   void join_ended();
 
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::unique_ptr<std::function<void()>>> queue_;  // guarded by mutex_, as all below
+  bool oldest_is_due_ = true;
   std::vector<pthread_t> ended_;
   std::size_t threads_ = 0;
   std::size_t idle_ = 0;

@@ -30,6 +30,8 @@ struct Place final : vfs::Waker, std::enable_shared_from_this<Place> {
 
   void* scheduler = nullptr;  // Scheduler::Impl
   std::shared_ptr<Task> task;
+  std::uint64_t number = 0;  // by the order of their starts
+  std::uint32_t turns = 0;   // begun, while there are few
   State state = State::queued;
   bool woken = false;   // while running or parking
   bool forced = false;  // by Scheduler::wake(): runs even when its share is used up
@@ -40,7 +42,8 @@ struct Place final : vfs::Waker, std::enable_shared_from_this<Place> {
   std::vector<int> fds;
   base::Nanos deadline = vfs::WaitSet::kNever;
 
-  std::atomic<std::int64_t> cpu_ns{0};  // of finished turns
+  std::atomic<std::int64_t> cpu_ns{0};     // of finished turns
+  std::atomic<std::int64_t> kernel_ns{0};  // the part of it spent in the kernel, as far as it was measured
   std::uint32_t share_percent = 0;
   std::int64_t window_began_ns = 0;   // of the share
   std::int64_t window_cpu_ns = 0;     // CPU time at its begin

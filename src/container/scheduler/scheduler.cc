@@ -77,6 +77,7 @@ void Scheduler::Impl::start(std::shared_ptr<Task> task) {
   const std::shared_ptr<Place> place = std::static_pointer_cast<Place>(task->place_);
   const std::lock_guard lock(mutex_);
   place->task = std::move(task);
+  place->number = started_++;
   ++tasks_;
   enqueue(place, false);
 }
@@ -109,10 +110,13 @@ void Scheduler::Impl::wake(Place& place, bool forced) noexcept {
   }
 }
 
-void Scheduler::Impl::enqueue(const std::shared_ptr<Place>& place, bool in_front) noexcept {
+void Scheduler::Impl::enqueue(const std::shared_ptr<Place>& place, bool woken) noexcept {
   place->state = Place::State::queued;
   place->woken = false;
-  (in_front ? woken_ : fresh_).push_back(place);
+  if (place->turns < StartQueue::kFirstTurns)
+    starting_.add(place);
+  else
+    (woken ? woken_ : again_).push_back(place);
   if (idle_ > 0) work_.notify_one();
 }
 
@@ -135,6 +139,18 @@ base::Nanos Scheduler::Impl::cpu_time(const Place& place) const noexcept {
   const std::lock_guard lock(mutex_);
   std::int64_t used = place.cpu_ns.load(std::memory_order_relaxed);
   if (place.worker != nullptr) used += place.worker->turn_cpu_so_far(now_ns());
+  return base::Nanos{used};
+}
+
+base::Nanos Scheduler::kernel_time(const Task& task) const noexcept {
+  return task.place_ ? impl_->kernel_time(*static_cast<const Place*>(task.place_.get())) : base::Nanos{0};
+}
+
+base::Nanos Scheduler::Impl::kernel_time(const Place& place) const noexcept {
+  const std::lock_guard lock(mutex_);
+  std::int64_t used = place.kernel_ns.load(std::memory_order_relaxed);
+  if (place.worker != nullptr && ::pthread_equal(place.worker->thread, ::pthread_self()) != 0)
+    used += place.worker->turn_spent(std::max<std::int64_t>(now_ns() - place.worker->turn_began_ns, 0)).kernel_ns;
   return base::Nanos{used};
 }
 

@@ -5,7 +5,8 @@
 // thread). A worker whose task computes past `slice` is written off: another worker takes over the tasks behind it, and
 // its thread, at lower priority, belongs to that one turn. Written-off threads beyond running_max are paused in turn, each
 // inside guest code, where it holds no lock. So any number of spinning guests leaves the others responsive, and the
-// kernel's run queue stays short enough for a stop to be prompt. Tasks that were woken go before tasks that are new.
+// kernel's run queue stays short enough for a stop to be prompt. Tasks that were woken go before tasks that are new; of
+// the new ones the newest goes first, but every fourth time the oldest (start_queue.h).
 //
 // Owner    the scheduler keeps tasks alive while queued, running or parked.
 // Threads  all public functions: any. Task::turn(): one worker at a time.
@@ -67,6 +68,9 @@ class Scheduler {
   void set_share(Task& task, std::uint32_t percent) noexcept;
   // CPU time of the task's turns so far, also of the one under way.
   base::Nanos cpu_time(const Task& task) const noexcept;
+  // The part of it in the kernel on the task's behalf; of short turns an estimate, of the one under way only when asked
+  // from within it.
+  base::Nanos kernel_time(const Task& task) const noexcept;
 
   // Work that would block a worker (name resolution, compiling, fsync of large files): on one of a few threads. `work`
   // runs once; nobody waits for it here.

@@ -13,6 +13,7 @@
 #include "container/scheduler/offload.h"
 #include "container/scheduler/reactor.h"
 #include "container/scheduler/scheduler.h"
+#include "container/scheduler/start_queue.h"
 #include "container/scheduler/worker.h"
 
 namespace fusebox::container {
@@ -31,6 +32,7 @@ struct Scheduler::Impl {
   void wake(Place& place, bool forced) noexcept;
   void set_share(Place& place, std::uint32_t percent) noexcept;
   base::Nanos cpu_time(const Place& place) const noexcept;
+  base::Nanos kernel_time(const Place& place) const noexcept;
   Statistics statistics() const noexcept;
 
  private:
@@ -43,7 +45,7 @@ struct Scheduler::Impl {
   void park(const std::shared_ptr<Place>& place, base::Nanos only_until, std::unique_lock<std::mutex>& lock);
   bool wait_for(const std::shared_ptr<Place>& place, base::Nanos only_until);
   void forget_waits(Place& place);
-  void enqueue(const std::shared_ptr<Place>& place, bool in_front) noexcept;
+  void enqueue(const std::shared_ptr<Place>& place, bool woken) noexcept;
   base::Result<void> add_worker();  // needs the lock
   void join_ended();
 
@@ -63,8 +65,11 @@ struct Scheduler::Impl {
   std::condition_variable work_;
   std::condition_variable no_tasks_;
   std::deque<std::shared_ptr<Place>> woken_;  // guarded by mutex_, as all below
-  std::deque<std::shared_ptr<Place>> fresh_;
-  std::uint32_t since_fresh_ = 0;  // woken tasks taken since a fresh one
+  std::deque<std::shared_ptr<Place>> again_;
+  StartQueue starting_;             // in their first turns
+  std::uint32_t since_others_ = 0;  // woken tasks taken since one of the others
+  std::uint32_t since_again_ = 0;   // starting tasks taken since one that asked for another turn
+  std::uint64_t started_ = 0;       // tasks, in all
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Worker>> ended_;
   std::uint32_t active_ = 0;  // workers not written off

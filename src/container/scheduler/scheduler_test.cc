@@ -7,12 +7,14 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <vector>
 
 #include "base/files.h"
 
@@ -334,6 +336,108 @@ TEST(Scheduler, CountsTheProcessorTimeOfATurnUnderWay) {
   spinner->stop = true;
   ends.wait_for(1);
   EXPECT_GE(scheduler->cpu_time(*spinner), 5ms);
+}
+
+// Holds its thread until the gate opens.
+class Holder final : public TestTask {
+ public:
+  Holder(Ends& ends, std::mutex& gate) : TestTask(ends), gate_(gate) {}
+  Turn turn() override {
+    holds = true;
+    const std::lock_guard wait(gate_);
+    return Turn::done;
+  }
+  std::atomic<bool> holds{false};
+
+ private:
+  std::mutex& gate_;
+};
+
+// Takes the three turns of a container that starts; notes the order of all turns.
+class Starter final : public TestTask {
+ public:
+  Starter(Ends& ends, std::vector<int>& order, int number) : TestTask(ends), order_(order), number_(number) {}
+  Turn turn() override {
+    order_.push_back(number_);  // one worker: one turn at a time
+    return ++turns_ == 3 ? Turn::done : Turn::again;
+  }
+
+ private:
+  std::vector<int>& order_;
+  int number_;
+  int turns_ = 0;
+};
+
+// One worker that cannot be written off, held until all are started: the order is the queue's own.
+std::vector<int> order_of_starts(int count) {
+  SchedulerOptions options;
+  options.workers = 1;
+  options.threads_max = 1;
+  auto scheduler = std::move(*Scheduler::create(options, kClock));
+  Ends ends;
+  std::mutex gate;
+  std::vector<int> order;
+  gate.lock();
+  const auto holder = std::make_shared<Holder>(ends, gate);
+  scheduler->start(holder);
+  while (!holder->holds) std::this_thread::yield();
+  for (int i = 0; i < count; ++i) scheduler->start(std::make_shared<Starter>(ends, order, i));
+  gate.unlock();
+  ends.wait_for(count + 1);
+  return order;
+}
+
+TEST(Scheduler, ANewTaskTakesItsFirstTurnsAfterAFewOfAnyNumberThatAreStarting) {
+  const std::vector<int> order = order_of_starts(1001);
+  ASSERT_EQ(order.size(), 3003u);
+  const auto of_the_last = std::count(order.begin(), order.begin() + 4, 1000);
+  EXPECT_EQ(of_the_last, 3) << "one turn of another at most comes between";
+}
+
+TEST(Scheduler, TheOldestOfTheStartingTasksHasEveryFourthTurn) {
+  const std::vector<int> order = order_of_starts(40);
+  ASSERT_EQ(order.size(), 120u);
+  // The holder's own turn counted as one.
+  for (std::size_t i = 2; i < 26; i += 4) EXPECT_EQ(order[i], static_cast<int>((i - 2) / 4) / 3) << i;
+}
+
+// Computes a while in one turn, in the kernel or out of it.
+class Caller final : public TestTask {
+ public:
+  Caller(Ends& ends, bool calls) : TestTask(ends), calls_(calls) {}
+  Turn turn() override {
+    timespec began{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &began);
+    for (timespec now = began; now.tv_sec * 1000 + now.tv_nsec / 1'000'000 <
+                               began.tv_sec * 1000 + began.tv_nsec / 1'000'000 + kMilliseconds;) {
+      for (int i = 0; i < 1000; ++i) {
+        if (calls_)
+          static_cast<void>(::lseek(-1, 0, SEEK_CUR));
+        else
+          count_ = count_ + 1;
+      }
+      ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    }
+    return Turn::done;
+  }
+
+ private:
+  static constexpr long kMilliseconds = 200;
+  bool calls_;
+  volatile std::uint64_t count_ = 0;
+};
+
+TEST(Scheduler, TellsTimeInTheKernelFromTimeOutOfIt) {
+  const auto scheduler = make(kClock);
+  Ends ends;
+  const auto computes = std::make_shared<Caller>(ends, false);
+  const auto calls = std::make_shared<Caller>(ends, true);
+  scheduler->start(computes);
+  scheduler->start(calls);
+  ends.wait_for(2);
+  EXPECT_GT(scheduler->kernel_time(*calls), base::Nanos{0});
+  EXPECT_LE(scheduler->kernel_time(*calls), scheduler->cpu_time(*calls));
+  EXPECT_LT(scheduler->kernel_time(*computes), scheduler->kernel_time(*calls));
 }
 
 TEST(Scheduler, OffloadedWorkRunsOnceEachAlsoWhenMuchBlocks) {

@@ -11,7 +11,7 @@ namespace fusebox::container {
 namespace {
 
 constexpr std::int64_t kTickNs = 2'000'000;       // how exactly slices and shares are kept
-constexpr std::int64_t kImpatientNs = 2'000'000;  // a turn this long is written off when woken tasks wait behind it
+constexpr std::int64_t kImpatientNs = 2'000'000;  // a turn this long is written off when others wait that may be short
 constexpr std::int64_t kHogTurnNs = 10'000'000;   // of a written-off thread, when there are more than may run
 constexpr int kQuietTicks = 10;                   // ticks go on a little: work comes in bursts
 constexpr int kHogNice = 10;
@@ -55,7 +55,7 @@ bool Scheduler::Impl::look_at_workers(std::int64_t now) {
       continue;
     }
     const std::int64_t lasted = now - worker.seen_at_ns;
-    const bool others_wait = !woken_.empty() && idle_ == 0;
+    const bool others_wait = (!woken_.empty() || !starting_.empty()) && idle_ == 0;
     if (lasted >= options.slice.count() || (others_wait && lasted >= kImpatientNs)) write_off(worker, now);
   }
   rotate_hogs(now);

@@ -1,4 +1,6 @@
 // What a worker does: takes the next task, gives it its turn, parks it.
+#include <sys/resource.h>
+
 #include <algorithm>
 
 #include "container/scheduler/scheduler_impl.h"
@@ -6,8 +8,10 @@
 namespace fusebox::container {
 namespace {
 
-// New tasks get at least every so manyth turn, however many woken ones there are.
+// Other tasks get at least every so manyth turn, however many woken ones there are.
 constexpr std::uint32_t kWokenInARow = 16;
+// Tasks that asked for another turn get one at least after so many starting ones.
+constexpr std::uint32_t kStartingInARow = 4;
 // The thread's CPU clock costs 0.4 us: turns shorter than this are taken to have computed all the time.
 constexpr std::int64_t kReadCpuAboveNs = 50'000;
 
@@ -17,11 +21,38 @@ std::int64_t cpu_now_ns(clockid_t clock) noexcept {
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
+// Of the calling thread.
+std::int64_t kernel_now_ns() noexcept {
+  rusage usage{};
+  ::getrusage(RUSAGE_THREAD, &usage);
+  return usage.ru_stime.tv_sec * 1'000'000'000 + usage.ru_stime.tv_usec * 1'000;
+}
+
+std::shared_ptr<Place> take_front(std::deque<std::shared_ptr<Place>>& queue) {
+  std::shared_ptr<Place> place = std::move(queue.front());
+  queue.pop_front();
+  return place;
+}
+
 }  // namespace
 
 std::int64_t Worker::turn_cpu_so_far(std::int64_t now_ns) const noexcept {
   return std::clamp<std::int64_t>(cpu_now_ns(cpu_clock) - turn_cpu_ns, 0,
                                   std::max<std::int64_t>(now_ns - turn_began_ns, 0));
+}
+
+Worker::Spent Worker::turn_spent(std::int64_t took_ns) const noexcept {
+  Spent spent;
+  spent.thread_cpu_ns = cpu_now_ns(cpu_clock);
+  spent.thread_kernel_ns = kernel_now_ns();
+  const std::int64_t since_read = spent.thread_cpu_ns - turn_cpu_ns;
+  spent.cpu_ns = std::clamp<std::int64_t>(since_read, 0, took_ns);
+  if (since_read <= 0) return spent;
+  // The kernel's part of all turns since the last reading, this one's by its length.
+  const double part = static_cast<double>(spent.cpu_ns) / static_cast<double>(since_read);
+  const double kernel = static_cast<double>(spent.thread_kernel_ns - kernel_ns) * part;
+  spent.kernel_ns = std::clamp<std::int64_t>(static_cast<std::int64_t>(kernel), 0, spent.cpu_ns);
+  return spent;
 }
 
 base::Result<void> Scheduler::Impl::add_worker() {
@@ -73,13 +104,18 @@ void Scheduler::Impl::work(Worker& worker) {
 }
 
 std::shared_ptr<Place> Scheduler::Impl::next_place() {
-  const bool fresh_is_due = !fresh_.empty() && (woken_.empty() || since_fresh_ >= kWokenInARow);
-  std::deque<std::shared_ptr<Place>>& queue = fresh_is_due ? fresh_ : woken_;
-  if (queue.empty()) return nullptr;
-  since_fresh_ = fresh_is_due ? 0 : since_fresh_ + 1;
-  std::shared_ptr<Place> place = std::move(queue.front());
-  queue.pop_front();
-  return place;
+  const bool others_wait = !starting_.empty() || !again_.empty();
+  if (!woken_.empty() && (!others_wait || since_others_ < kWokenInARow)) {
+    ++since_others_;
+    return take_front(woken_);
+  }
+  since_others_ = 0;
+  if (!starting_.empty() && (again_.empty() || since_again_ < kStartingInARow)) {
+    ++since_again_;
+    return starting_.take();
+  }
+  since_again_ = 0;
+  return again_.empty() ? nullptr : take_front(again_);
 }
 
 void Scheduler::Impl::run_turn(Worker& worker, const std::shared_ptr<Place>& place,
@@ -91,6 +127,7 @@ void Scheduler::Impl::run_turn(Worker& worker, const std::shared_ptr<Place>& pla
   const bool used_up = place->share_percent > 0 && !forced && share_left_ns(*place, began) <= 0;
   if (!used_up) {
     place->worker = &worker;
+    if (place->turns < StartQueue::kFirstTurns) ++place->turns;
     worker.current = place;
     ++worker.turns;
     worker.turn_began_ns = began;
@@ -111,15 +148,15 @@ void Scheduler::Impl::run_turn(Worker& worker, const std::shared_ptr<Place>& pla
   worker.pause.set_code({});
 
   const std::int64_t took = std::max<std::int64_t>(now_ns() - began, 0);
-  std::int64_t cpu = took;
-  std::int64_t cpu_read = 0;
-  if (took > kReadCpuAboveNs) {
-    cpu_read = cpu_now_ns(worker.cpu_clock);
-    cpu = std::clamp<std::int64_t>(cpu_read - worker.turn_cpu_ns, 0, took);
-  }
+  Worker::Spent spent{.cpu_ns = took};
+  if (took > kReadCpuAboveNs) spent = worker.turn_spent(took);
   lock.lock();
-  place->cpu_ns.fetch_add(cpu, std::memory_order_relaxed);
-  if (cpu_read != 0) worker.turn_cpu_ns = cpu_read;
+  place->cpu_ns.fetch_add(spent.cpu_ns, std::memory_order_relaxed);
+  place->kernel_ns.fetch_add(spent.kernel_ns, std::memory_order_relaxed);
+  if (spent.thread_cpu_ns != 0) {
+    worker.turn_cpu_ns = spent.thread_cpu_ns;
+    worker.kernel_ns = spent.thread_kernel_ns;
+  }
   place->worker = nullptr;
   worker.current.reset();
   worker.hog_running = false;
