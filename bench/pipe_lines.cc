@@ -1,12 +1,11 @@
 #include "pipe_lines.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "cli/bench_variants.h"
+#include "vfs/blocking_wait.h"
 #include "vfs/pipe/pipe_pool.h"
 
 namespace fusebox::cli::bench {
@@ -16,43 +15,17 @@ constexpr std::uint32_t kRingBytes = 256u << 10;  // "large buffers": system.lim
 constexpr std::size_t kBytes = 250'000'000;       // of one sample
 constexpr double kMillisecondsMax = 125;          // 2 GB/s
 
-// Stands for the scheduler: sleeps until something a call waits for has changed.
-class Sleeper final : public vfs::Waker {
- public:
-  void wake() noexcept override {
-    const std::lock_guard lock(mutex_);
-    woken_ = true;
-    changed_.notify_one();
-  }
-  void wait(const vfs::WaitSet& waits) {
-    bool missed = false;
-    for (const auto& change : waits.changes()) missed |= !change.list->add(*this, change.seen);
-    {
-      std::unique_lock lock(mutex_);
-      if (!missed) changed_.wait(lock, [&] { return woken_; });
-      woken_ = false;
-    }
-    for (const auto& change : waits.changes()) change.list->remove(*this);
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool woken_ = false;
-};
-
 // One side of the pipe: moves kBytes with `step`, which answers how many bytes went or waits.
 template <class Step>
 void move_all(Step step) {
   const base::RealClock clock;
   vfs::WaitSet waits;
-  Sleeper sleeper;
   for (std::size_t moved = 0; moved < kBytes;) {
     waits.clear();
     vfs::Call call{clock, waits, false, {}, {}};
     const std::size_t n = step(call);
     moved += n;
-    if (n == 0 && !waits.changes().empty()) sleeper.wait(waits);
+    if (n == 0 && !waits.changes().empty()) vfs::wait_any(waits);
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "base/result.h"
 #include "vfs/errno.h"
 
 namespace fusebox::container {
@@ -26,6 +27,9 @@ using Controlled = std::expected<T, ControlError>;
 inline std::unexpected<ControlError> refuse(vfs::Errno code, std::string message) {
   return std::unexpected(ControlError{code, std::move(message)});
 }
+
+// The same refusal for callers that are no nodes; its name is the number's: "BUSY".
+base::Error to_error(const ControlError& refusal);
 
 enum class State : std::uint8_t { created, not_started, starting, running, exited, failure };
 std::string_view to_string(State state) noexcept;  // the tokens of contract 16.1
@@ -58,8 +62,8 @@ struct Status {
   std::uint64_t memory_bytes_max = 0;  // what it may grow to; 0 when not running
   base::Nanos started_wall{0};         // since the Unix epoch
   base::Nanos uptime{0};               // until now, or until its end
-  base::Nanos cpu_user{0};             // of guest code
-  base::Nanos cpu_total{0};            // with its host calls
+  base::Nanos cpu_user{0};             // guest code and what the engine does for it
+  base::Nanos cpu_total{0};            // with the kernel's part of its host calls
   std::uint32_t restarts = 0;
   RestartWord restart_word = RestartWord::none;
   base::Sha256 digest{};  // of the image's stored form

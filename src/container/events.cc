@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "container/daemon/blocking_wait.h"
+#include "vfs/blocking_wait.h"
 
 namespace fusebox::container {
 namespace {
@@ -48,7 +48,7 @@ std::optional<Event> EventLog::take(std::uint64_t& seq) const {
 
 std::optional<Event> EventReader::wait_next(base::Nanos timeout) {
   std::optional<Event> event;
-  wait_for_change(changed(), std::min(timeout, kWaitMax), [&] {
+  vfs::wait_for_change(changed(), std::min(timeout, kWaitMax), [&] {
     event = next();
     return event.has_value();
   });

@@ -90,7 +90,7 @@ class Reader {
     if (key == "command") config.args = texts(node);
     if (key == "environment") config.envs = pairs(node);
     if (key == "volumes")
-      for (const YAML::Node& item : list(node)) check(item, add_volume(config, beside_file(text(item))));
+      for (const YAML::Node& item : list(node)) check(item, mount_volume(config, beside_file(text(item))));
     if (key == "sockets")
       for (const std::string& pair : pairs(node)) check(node, add_socket(config, pair));
     if (key == "devices")

@@ -135,7 +135,7 @@ base::Result<void> set_restart(LaunchConfig& config, const std::string& text) {
   return {};
 }
 
-base::Result<void> add_volume(LaunchConfig& config, const std::string& text) {
+base::Result<void> mount_volume(LaunchConfig& config, const std::string& text) {
   std::string rest = text;
   const bool read_only = rest.ends_with(":ro");
   if (read_only || rest.ends_with(":rw")) rest.resize(rest.size() - 3);
@@ -193,7 +193,7 @@ base::Result<LaunchConfig> launch_config_from(const LaunchOptions& options, cons
   FB_CHECK(set_environment(config, options.env));
   for (const std::string& text : options.fs_read) FB_CHECK(mount_root(config, text, true));
   for (const std::string& text : options.fs_write) FB_CHECK(mount_root(config, text, false));
-  for (const std::string& text : options.volumes) FB_CHECK(add_volume(config, text));
+  for (const std::string& text : options.volumes) FB_CHECK(mount_volume(config, text));
   for (const std::string& text : options.sockets) FB_CHECK(add_socket(config, text));
   for (const std::string& text : options.devices) {
     const std::size_t equals = text.find('=');

@@ -49,7 +49,7 @@ base::Result<container::LaunchConfig> launch_config_from(const LaunchOptions& op
                                                          const container::ProfileValues& profile, bool foreground);
 
 // The parts that `fusebox up` shares.
-base::Result<void> add_volume(container::LaunchConfig& config, const std::string& text);
+base::Result<void> mount_volume(container::LaunchConfig& config, const std::string& text);
 base::Result<void> add_socket(container::LaunchConfig& config, const std::string& text);
 base::Result<void> set_restart(container::LaunchConfig& config, const std::string& text);
 base::Result<void> set_memory(container::LaunchConfig& config, const std::string& text);

@@ -4,7 +4,7 @@
 // check who the other is before the first message.
 //
 // Owner    a Channel owns its socket; received descriptors belong to the Message.
-// Threads  one thread sends and one receives; a Channel may be sent from one thread while another receives.
+// Threads  send(): any, each message goes as a whole. receive(): one at a time, also while others send.
 // Errors   `unavailable`: nobody listens, or the other end is gone. `denied`: it is another user. `exhausted`: a message
 //          larger than kMessageBytesMax. `io` otherwise.
 #pragma once

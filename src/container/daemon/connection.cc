@@ -5,14 +5,15 @@
 
 #include <algorithm>
 #include <atomic>
+#include <limits>
 #include <optional>
 #include <thread>
 
 #include "base/bytes.h"
-#include "container/daemon/blocking_wait.h"
 #include "container/daemon/members.h"
 #include "container/daemon/status_json.h"
 #include "container/daemon/volumes.h"
+#include "vfs/blocking_wait.h"
 
 namespace fusebox::container {
 namespace {
@@ -27,8 +28,7 @@ constexpr int kInputRetryMs = 10;                      // between tries to write
 constexpr base::Nanos kOutputPatience{200'000'000};    // how soon a stream notices that its client has gone
 
 std::unexpected<base::Error> refused(const ControlError& refusal) {
-  return base::fail(refusal.code == vfs::Errno::noent ? Errc::not_found : Errc::invalid, refusal.message,
-                    std::string(vfs::to_string(refusal.code)));
+  return base::fail(to_error(refusal));
 }
 
 base::Result<std::string> text(const Node& request, std::string_view key) {
@@ -51,6 +51,12 @@ base::Result<std::vector<std::string>> strings(const Node& request, std::string_
 base::Nanos patience(const Node& request) {
   const std::uint64_t ms = number_of(request, "wait_ms");
   return std::min(kWaitMax, base::Nanos{static_cast<base::Nanos::rep>(std::min<std::uint64_t>(ms, 1000)) * 1'000'000});
+}
+
+// Of a terminal's size; what is no such number is not known.
+std::uint16_t cells(const Node& message, std::string_view key) {
+  const std::uint64_t number = number_of(message, key);
+  return number <= std::numeric_limits<std::uint16_t>::max() ? static_cast<std::uint16_t>(number) : std::uint16_t{0};
 }
 
 std::unexpected<base::Error> unknown(const std::string& name) {
@@ -183,7 +189,7 @@ Connection::Answer Connection::launch(const Node& request, Message&) {
 // Once it runs, or why it never will: whoever launched it wants to know, and to find it running.
 Connection::Answer Connection::started(const std::string& name) {
   std::optional<Status> status;
-  wait_for_change(containers().changes(), kStartPatience, [&] {
+  vfs::wait_for_change(containers().changes(), kStartPatience, [&] {
     status = containers().status(name);
     return !status || status->state != State::starting;
   });
@@ -239,7 +245,7 @@ Connection::Answer Connection::logs(const Node& request, Message&) {
   if (!status && !tail) return unknown(name);
   const bool live = status && (is_live(status->state) || status->restart_word == RestartWord::pending);
   if ((!tail || tail->bytes.empty()) && live && patience(request) > base::Nanos{0}) {
-    wait_for_change(containers().logs().changes(), patience(request), [&] {
+    vfs::wait_for_change(containers().logs().changes(), patience(request), [&] {
       tail = containers().logs().tail(name, from);
       return tail && !tail->bytes.empty();
     });
@@ -293,7 +299,7 @@ Connection::Answer Connection::attach(const Node& request, Message&) {
 }
 
 // After `attach`: {"slot","data"} to the client until the run has ended ({"ended":true}); from it {"data"} for the
-// container's input and {"end":true} for its end.
+// container's input, {"end":true} for its end, {"columns","rows"} for the size of its terminal.
 void Connection::stream(Attachment& attachment) {
   std::atomic<bool> gone = false;
   std::thread input([this, &attachment, &gone] {
@@ -304,6 +310,10 @@ void Connection::stream(Attachment& attachment) {
       if (!document) break;
       if (flag_of(*document->root, "end")) {
         attachment.close_input();
+        continue;
+      }
+      if (document->root->find("columns") != nullptr) {
+        attachment.resize({cells(*document->root, "columns"), cells(*document->root, "rows")});
         continue;
       }
       const auto bytes = base::from_base64(text_of(*document->root, "data"));
@@ -336,9 +346,10 @@ void Connection::stream(Attachment& attachment) {
 }
 
 Connection::Answer Connection::volumes(const Node&, Message&) {
+  FB_TRY(const std::vector<Volume> all, list_volumes(containers()));
   json::Writer out;
   out.begin_array();
-  for (const Volume& volume : list_volumes(containers())) {
+  for (const Volume& volume : all) {
     out.begin_object().key("name").string(base::to_utf8(volume.name)).key("shared").boolean(volume.shared);
     out.key("bytes")
         .unsigned_integer(volume.bytes)

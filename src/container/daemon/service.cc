@@ -13,14 +13,6 @@ namespace {
 
 constexpr base::Nanos kStopPatience{10'000'000'000};  // a stop takes at most half a second (contract 16.5)
 
-base::Error to_error(const ControlError& refusal) {
-  base::Errc code = base::Errc::invalid;
-  if (refusal.code == vfs::Errno::noent) code = base::Errc::not_found;
-  if (refusal.code == vfs::Errno::busy) code = base::Errc::unavailable;
-  if (refusal.code == vfs::Errno::nospc || refusal.code == vfs::Errno::nomem) code = base::Errc::exhausted;
-  return {code, refusal.message, std::string(vfs::to_string(refusal.code)), nullptr};
-}
-
 }  // namespace
 
 base::Result<StartOptions> Service::start_options(const Definition& definition) {

@@ -1,11 +1,11 @@
-// The volumes an engine keeps: what exists, how large, and removal by its operator.
+// The volumes an engine keeps, as its operator names and sees them: what exists, how large, and removal. Where they lie is
+// vfs::VolumeStore's.
 //
-// Threads  any. Errors: `not_found`, `unavailable` "BUSY" while a live container has it mounted, `invalid` for a name.
+// Threads  any. Errors: those of VolumeStore; in use is also what a live container mounts that has yet to start.
 // Contract containers.md 2.2, 12.3
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -22,8 +22,8 @@ struct Volume {
   std::vector<std::string> used_by;  // live containers
 };
 
-std::vector<Volume> list_volumes(const Containers& containers);
-base::Result<void> create_volume(const Containers& containers, const std::string& name);
-base::Result<void> remove_volume(const Containers& containers, const std::string& name);
+base::Result<std::vector<Volume>> list_volumes(Containers& containers);
+base::Result<void> create_volume(Containers& containers, const std::string& name);  // a shared one
+base::Result<void> remove_volume(Containers& containers, const std::string& name);
 
 }  // namespace fusebox::container

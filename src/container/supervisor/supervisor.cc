@@ -3,8 +3,8 @@
 #include <chrono>
 
 #include "base/bytes.h"
-#include "container/core/wait_any.h"
 #include "image/archive.h"
+#include "vfs/blocking_wait.h"
 
 namespace fusebox::container {
 namespace {
@@ -85,7 +85,7 @@ Status Supervisor::wait_for_end() {
     const std::optional<Status> status = containers_.status(kSupervisorName);
     if (!status || is_terminal(status->state)) return status.value_or(Status{});
     if (requested()) return *status;
-    wait_any(waits, after(kLookAtLeast));
+    vfs::wait_any(waits, after(kLookAtLeast));
   }
 }
 
@@ -104,7 +104,7 @@ void Supervisor::pause(base::Nanos time) {
     vfs::WaitSet waits;
     waits.changed(requests_, requests_->version());
     if (requested()) return;
-    wait_any(waits, until);
+    vfs::wait_any(waits, until);
   }
 }
 

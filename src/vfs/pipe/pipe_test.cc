@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <thread>
 
+#include "vfs/blocking_wait.h"
 #include "vfs/pipe/pipe.h"
 #include "vfs/pipe/pipe_pool.h"
 #include "vfs/text/file_test_support.h"
@@ -309,34 +310,6 @@ TEST_F(Pipes, ALossyWriteDropsTheOldest) {
   EXPECT_EQ(guest.read(*in), "34567890");
 }
 
-// A thread as the scheduler would run a guest: waits for exactly what the call says.
-class Sleeper final : public Waker {
- public:
-  void wake() noexcept override {
-    const std::lock_guard lock(mutex_);
-    woken_ = true;
-    changed_.notify_one();
-  }
-  void wait(const WaitSet& waits) {
-    std::size_t added = 0;
-    bool missed = false;
-    for (; added < waits.changes().size() && !missed; ++added) {
-      missed = !waits.changes()[added].list->add(*this, waits.changes()[added].seen);
-    }
-    {
-      std::unique_lock lock(mutex_);
-      if (!missed) changed_.wait(lock, [&] { return woken_; });
-      woken_ = false;
-    }
-    for (const auto& change : waits.changes()) change.list->remove(*this);
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool woken_ = false;
-};
-
 TEST(PipeThreads, NothingIsLostReorderedOrForgottenBetweenTwoThreads) {
   constexpr std::size_t kBytes = 2'000'000;
   const auto pool = PipePool::create({.pipes = 1, .pipe_bytes = 1000});
@@ -346,7 +319,6 @@ TEST(PipeThreads, NothingIsLostReorderedOrForgottenBetweenTwoThreads) {
   auto out = std::move(*at_start.open(*mount, "p", Guest::kWrites));
   std::thread writer([&] {
     Guest guest;
-    Sleeper sleeper;
     std::string piece;
     for (std::size_t sent = 0; sent < kBytes;) {
       piece.clear();
@@ -356,20 +328,19 @@ TEST(PipeThreads, NothingIsLostReorderedOrForgottenBetweenTwoThreads) {
       if (wrote) {
         sent += *wrote;
       } else if (!out->poll(guest.fresh(), true).ready) {
-        sleeper.wait(guest.waits);
+        wait_any(guest.waits);
       }
     }
     out.reset();
   });
   Guest guest;
-  Sleeper sleeper;
   std::size_t seen = 0;
   bool right = true;
   while (true) {
     const auto read = guest.read(*in, 1 + seen % 1500);
     if (!read) {
       ASSERT_EQ(read.error(), Errno::would_block);
-      sleeper.wait(guest.waits);
+      wait_any(guest.waits);
       continue;
     }
     if (read->empty()) break;
@@ -395,13 +366,12 @@ TEST(PipeThreads, ManyReadersAndWritersCountEveryByteOnce) {
   for (auto& file : writers) {
     threads.emplace_back([&file] {
       Guest guest;
-      Sleeper sleeper;
       for (std::uint64_t left = kEach; left != 0;) {
         const auto wrote = guest.write(*file, std::string(std::min<std::uint64_t>(left, 300), 'x'));
         if (wrote) {
           left -= *wrote;
         } else if (!file->poll(guest.fresh(), true).ready) {
-          sleeper.wait(guest.waits);
+          wait_any(guest.waits);
         }
       }
       file.reset();
@@ -410,11 +380,10 @@ TEST(PipeThreads, ManyReadersAndWritersCountEveryByteOnce) {
   for (auto& file : readers) {
     threads.emplace_back([&file, &read_all] {
       Guest guest;
-      Sleeper sleeper;
       while (true) {
         const auto read = guest.read(*file, 200);
         if (!read) {
-          sleeper.wait(guest.waits);
+          wait_any(guest.waits);
         } else if (read->empty()) {
           return;
         } else {

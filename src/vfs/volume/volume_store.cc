@@ -34,7 +34,7 @@ base::Result<std::vector<std::string>> folders_in(const fs::path& path) {
   std::vector<std::string> names;
   std::error_code error;
   for (fs::directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
-    if (it->is_directory(error)) names.push_back(it->path().filename().string());
+    if (it->is_directory(error) && !it->is_symlink(error)) names.push_back(it->path().filename().string());
   }
   if (error && error != std::errc::no_such_file_or_directory)
     return base::fail(base::errno_error("volumes: cannot list " + path.string(), error.value()));
@@ -114,11 +114,36 @@ base::Result<std::vector<VolumeStore::Volume>> VolumeStore::list() const {
   return volumes;
 }
 
+base::Result<void> VolumeStore::create(const VolumeKey& key) {
+  FB_TRY(const fs::path path, folder_of(key));
+  const std::lock_guard lock(mutex_);
+  const std::string step = "volume " + base::in_quotes(key.name);
+  std::error_code error;
+  if (fs::exists(fs::symlink_status(path, error))) return base::fail(Errc::exists, step + " exists");
+  return base::within(step, make_folder(path));
+}
+
+base::Result<VolumeStore::Usage> VolumeStore::usage(const VolumeKey& key) const {
+  FB_TRY(const fs::path path, folder_of(key));
+  Usage usage;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(path, error), end; !error && it != end; it.increment(error)) {
+    if (usage.files == kFilesCountedMax) break;
+    ++usage.files;
+    std::error_code gone;  // between its listing and this question
+    if (!it->is_regular_file(gone) || it->is_symlink(gone)) continue;
+    const std::uint64_t bytes = it->file_size(gone);
+    if (!gone) usage.bytes += bytes;
+  }
+  return usage;
+}
+
 base::Result<void> VolumeStore::remove(const VolumeKey& key) {
   FB_TRY(const fs::path path, folder_of(key));
   const std::lock_guard lock(mutex_);
   const std::string step = "volume " + base::in_quotes(key.name);
-  if (in_use(path)) return base::fail(Errc::unavailable, step + ": a container uses it; stop the container first");
+  if (in_use(path))
+    return base::fail(Errc::unavailable, step + ": a container uses it; stop the container first", "BUSY");
   std::error_code error;
   if (!fs::is_directory(fs::symlink_status(path, error)))
     return base::fail(Errc::not_found, step + ": there is no such volume");

@@ -7,7 +7,8 @@
 //
 // Owner    the store keeps a handle of its root; mounts keep their own.
 // Threads  any.
-// Errors   `invalid` for a name that is no single path component, `not_found`, `unavailable` (remove: in use), `io`.
+// Errors   `invalid` for a name that is no single path component, `not_found`, `exists`, `unavailable` "BUSY" (remove: in
+//          use), `io`.
 // Contract containers.md 5.3 (limits.volumeBytes), 6, 12.3
 #pragma once
 
@@ -50,7 +51,15 @@ class VolumeStore {
     bool in_use = false;
   };
   base::Result<std::vector<Volume>> list() const;  // shared first, then by instance; names in order
+  base::Result<void> create(const VolumeKey& key);
   base::Result<void> remove(const VolumeKey& key);
+  // What lies in it now, to be shown: counted without a lock, and no further than kFilesCountedMax.
+  struct Usage {
+    std::uint64_t bytes = 0;
+    std::uint64_t files = 0;
+  };
+  static constexpr std::uint64_t kFilesCountedMax = 1'000'000;  // a listing must end
+  base::Result<Usage> usage(const VolumeKey& key) const;
 
  private:
   VolumeStore(std::filesystem::path root, bool kernel_walk) : root_(std::move(root)), kernel_walk_(kernel_walk) {}

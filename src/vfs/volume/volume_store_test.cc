@@ -103,6 +103,25 @@ TEST_F(VolumeTest, ListsAndRemoves) {
   EXPECT_EQ(gone.error().message, "volume \"one\": there is no such volume");
 }
 
+TEST_F(VolumeTest, CreatesOnceAndSaysWhatLiesInAVolume) {
+  const VolumeKey key{.instance = "", .name = "s"};
+  ASSERT_TRUE(store_->create(key));
+  const auto again = store_->create(key);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, base::Errc::exists);
+  EXPECT_EQ(store_->create({.instance = "", .name = ".."}).error().code, base::Errc::invalid);
+  script(key).run("write /v/f 12345");
+  fs::create_directory(of("shared/s/folder"));
+  fs::create_symlink("f", of("shared/s/link"));
+  const auto usage = store_->usage(key);
+  ASSERT_TRUE(usage);
+  EXPECT_EQ(usage->bytes, 5u);
+  EXPECT_EQ(usage->files, 3u);
+  EXPECT_EQ(store_->usage({.instance = "no", .name = "such"})->files, 0u);
+  fs::create_directory_symlink(of("shared/s"), of("shared/linked"));
+  EXPECT_EQ(store_->list()->size(), 1u) << "a link of the operator is no volume";
+}
+
 TEST_F(VolumeTest, AQuotaIsTakenToTheLastByteAndNoFurther) {
   auto script = this->script({.instance = "i"}, limit(10));
   expect(script,
