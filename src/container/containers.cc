@@ -38,6 +38,9 @@ Controlled<void> Containers::start(std::string_view name, const StartOptions& op
 Controlled<void> Containers::stop(std::string_view name) {
   return core_->stop(name);
 }
+Controlled<void> Containers::resize(std::string_view name, vfs::WindowSize size) {
+  return core_->resize(name, size);
+}
 Controlled<void> Containers::remove(std::string_view name) {
   return core_->remove(name);
 }

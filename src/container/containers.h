@@ -32,6 +32,7 @@
 #include "engine/code_cache.h"
 #include "fusebox/policy.h"
 #include "image/library.h"
+#include "vfs/console/window.h"
 #include "vfs/log/log_store.h"
 #include "vfs/pipe/pipe_pool.h"
 
@@ -64,6 +65,9 @@ struct ContainersOptions {
   std::string version = "0.0.0";       // of /proc/wanted
   std::uint32_t workers = 0;           // 0 = processors
   std::uint32_t instances_pooled = 0;  // 0 = by max_wapps
+  // Whether so many bytes of memory can be had for one more run; a start answers NOMEM when not. Not set: the kernel is
+  // asked.
+  std::function<bool(std::uint64_t bytes)> has_memory;
   // poweroff, reboot, reload-supervisor of root ctl. Not set: the verbs answer PERM.
   enum class HostVerb : std::uint8_t { poweroff, reboot, reload_supervisor };
   std::function<void(HostVerb)> host_verb;
@@ -79,6 +83,7 @@ struct StartOptions {
   // Instead of the library's: the supervisor, `fusebox run FILE`. Then image and version in Status stay as given in `shown`.
   std::shared_ptr<const image::Image> opened;
   image::Reference shown;
+  vfs::WindowSize window;  // of the terminal in front of it, as far as there is one; resize() changes it
 };
 
 struct ExecOptions {
@@ -109,6 +114,8 @@ class Attachment {
   // Bytes taken; `pipe` when nobody reads, `again` when the pipe is full, `badf` when input is not a pipe.
   virtual vfs::Io<std::size_t> write(std::string_view bytes) = 0;
   virtual void close_input() noexcept = 0;
+  // The terminal of whoever looks on has this size (now).
+  virtual void resize(vfs::WindowSize size) = 0;
 };
 
 class Containers {
@@ -125,6 +132,8 @@ class Containers {
   Controlled<void> start(std::string_view name, const StartOptions& options = {});
   Controlled<void> stop(std::string_view name);
   Controlled<void> remove(std::string_view name);
+  // The terminal in front of a running container has another size: its program reads it in /dev/winsize.
+  Controlled<void> resize(std::string_view name, vfs::WindowSize size);
   // create_name, configure and start as one step: what `fusebox run` and `up` do.
   Controlled<void> launch(std::string_view name, LaunchConfig config, const StartOptions& options = {});
 

@@ -21,12 +21,13 @@ class CommandTest : public ::testing::Test {
 
   Finished fusebox(std::vector<std::string> arguments, ProcessOptions options = {}) const {
     arguments.insert(arguments.begin(), FUSEBOX_COMMAND);
-    const std::string folder = folder_.path().string();
-    options.folder = folder;
-    for (const std::string& setting :
-         {"FUSEBOX_DATA=" + folder + "/data", "FUSEBOX_SOCKET=" + folder + "/run/engine.sock"})
-      options.environment.push_back(setting);
+    options.folder = folder_.path().string();
+    for (const std::string& setting : environment()) options.environment.push_back(setting);
     return run_process(arguments, options);
+  }
+  std::vector<std::string> environment() const {
+    const std::string folder = folder_.path().string();
+    return {"FUSEBOX_DATA=" + folder + "/data", "FUSEBOX_SOCKET=" + folder + "/run/engine.sock"};
   }
   // A container that is detached under the name of its image.
   void detach(const std::string& name, std::vector<std::string> arguments) {

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "cli/container/places.h"
 #include "cli/container/run_container.h"
+#include "cli/container/terminal.h"
 #include "cli/interrupt.h"
 #include "container/containers.h"
 
@@ -48,6 +49,12 @@ base::Result<container::ExecStatus> wait_exec(Client& client, std::uint64_t id, 
       status.exit_code = static_cast<std::int32_t>(code->as_i64().value_or(-1));
     return status;
   }
+}
+
+void send_size(container::Channel& channel, vfs::WindowSize size) {
+  json::Writer out;
+  out.begin_object().key("columns").unsigned_integer(size.columns).key("rows").unsigned_integer(size.rows).end_object();
+  static_cast<void>(channel.send(out.text()));  // whoever receives notices that the engine has gone
 }
 
 // Sends what comes from standard input until it ends or `over`.
@@ -119,7 +126,9 @@ int attach_to(const std::string& name, const Streams& streams) {
   json::Writer asked = container::request("attach");
   asked.key("name").string(name);
   if (const auto answer = client->ask(std::move(asked)); !answer) return report(streams, answer.error());
+  const WindowWatch window([&client](vfs::WindowSize size) { send_size(client->channel(), size); });
   InterruptGuard guard([&client] { client->channel().shut_down(); });
+  if (const vfs::WindowSize size = terminal_size(); size.columns != 0) send_size(client->channel(), size);
   std::atomic<bool> over = false;
   std::thread input([&client, &over] { send_input(client->channel(), over); });
   const auto ended = show_output(client->channel(), streams);

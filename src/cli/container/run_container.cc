@@ -162,6 +162,10 @@ int run_foreground(const ContainerRun& run, const Streams& streams) {
   std::mutex mutex;
   Containers* running = nullptr;  // guarded by mutex
   const std::string name = name_for(run);
+  const WindowWatch window([&](vfs::WindowSize size) {
+    const std::lock_guard lock(mutex);
+    if (running != nullptr) static_cast<void>(running->resize(name, size));
+  });
   InterruptGuard guard([&] {
     const std::lock_guard lock(mutex);
     if (running != nullptr) static_cast<void>(running->stop(name));
@@ -173,10 +177,12 @@ int run_foreground(const ContainerRun& run, const Streams& streams) {
   container::StartOptions start;
   start.opened = target->opened;
   start.shown = target->shown;
-  const auto launched = (*containers)->launch(name, std::move(*config), start);
-  if (!launched) return report(streams, launched.error().message);
   {
+    // Under the lock: no change of size falls between the one it takes along and those it is told.
     const std::lock_guard lock(mutex);
+    start.window = terminal_size();
+    const auto launched = (*containers)->launch(name, std::move(*config), start);
+    if (!launched) return report(streams, launched.error().message);
     running = containers->get();
   }
   std::optional<Status> status;

@@ -1,13 +1,18 @@
 // The terminal of an interactive container: keys as they are typed, and its size.
 //
-// Threads  one thread; one RawTerminal per process.
+// Threads  one thread; one RawTerminal and one WindowWatch per process.
 #pragma once
 
+#include <signal.h>
 #include <termios.h>
 
+#include <functional>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
+
+#include "vfs/console/window.h"
 
 namespace fusebox::cli {
 
@@ -22,6 +27,29 @@ class RawTerminal {
 
  private:
   std::optional<termios> before_;
+};
+
+// Of standard output; zeros when it is no terminal.
+vfs::WindowSize terminal_size() noexcept;
+
+// Tells every new size of the terminal (SIGWINCH) as long as it lives; does nothing when standard output is no terminal.
+//
+// Owner    The thread that waits for the signal ends with the object, which restores the signal mask.
+// Threads  Make it before other threads start, an InterruptGuard's too, so that they inherit the blocked signals.
+//          `on_change` is called on the waiting thread.
+class WindowWatch {
+ public:
+  explicit WindowWatch(std::function<void(vfs::WindowSize)> on_change);
+  ~WindowWatch();
+  WindowWatch(const WindowWatch&) = delete;
+  WindowWatch& operator=(const WindowWatch&) = delete;
+
+ private:
+  void wait();
+  std::function<void(vfs::WindowSize)> on_change_;
+  sigset_t signals_{};
+  sigset_t before_{};
+  std::thread waiter_;
 };
 
 // TERM, COLUMNS and LINES as NAME=VALUE, empty when standard output is no terminal.

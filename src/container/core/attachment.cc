@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 #include "container/config/options.h"
-#include "container/core/wait_any.h"
+#include "vfs/blocking_wait.h"
 #include "vfs/pipe/pipe.h"
 
 namespace fusebox::container {
@@ -36,7 +36,7 @@ class Follower final : public Attachment {
       if (std::optional<Output> output = take()) return output;
       if (over) return Output{1, {}};
       if (std::chrono::steady_clock::now() >= until) return std::nullopt;
-      wait_any(waits_, until);
+      vfs::wait_any(waits_, until);
     }
   }
 
@@ -47,6 +47,9 @@ class Follower final : public Attachment {
     return pipes_[0]->pipe()->write({&view, 1});
   }
   void close_input() noexcept override { pipes_[0].reset(); }
+  void resize(vfs::WindowSize size) override {
+    if (!ended()) static_cast<void>(core_->resize(name_, size));  // it may end in between: then nobody looks at it
+  }
 
  private:
   bool ended() const {

@@ -116,6 +116,7 @@ void Containers::Core::run_ended(Run& run, End end) {
     const State before = run.state;
     run.ended_at = options_.clock->monotonic();
     run.cpu_at_end = scheduler_->cpu_time(run);
+    run.kernel_at_end = scheduler_->kernel_time(run);
     run.end_order = next_end_++;
     run.exit_code = end.exit_code;
     run.reason = end.reason;

@@ -66,6 +66,7 @@ class Containers::Core : public std::enable_shared_from_this<Core> {
   Controlled<void> start(std::string_view name, const StartOptions& options, const Exceeds& exceeds = {});
   Controlled<void> stop(std::string_view name);
   Controlled<void> remove(std::string_view name);
+  Controlled<void> resize(std::string_view name, vfs::WindowSize size);
   Controlled<void> launch_now(std::string_view name, LaunchConfig config, const StartOptions& options);
   Controlled<void> launch_supervisor(LaunchConfig config, std::shared_ptr<const image::Image> image);
 
@@ -119,7 +120,14 @@ class Containers::Core : public std::enable_shared_from_this<Core> {
   Controlled<std::optional<image::Entry>> resolve(std::string_view name, const StartOptions& options,
                                                   const LaunchConfig& config);
   void restart(const std::string& name, base::Nanos now);
-  std::optional<std::uint32_t> take_slot(Records::iterator at);
+  // Where a run would go, and whose terminal run would make room for it (end() = nobody's).
+  struct SlotChoice {
+    std::uint32_t slot;
+    Records::iterator dropped;
+  };
+  std::optional<SlotChoice> find_slot(Records::iterator at);
+  std::uint32_t take_slot(const SlotChoice& choice);
+  bool has_memory_for_a_run(const LimitsConfig& limits) const;
   void begin_run(Records::iterator at, std::uint32_t slot, RunOptions options);
   void drop_run(Records::iterator at);  // of a terminal run; the name goes when nothing is left
   void consume(Records::iterator at);

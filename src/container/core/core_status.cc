@@ -44,7 +44,8 @@ Status Containers::Core::status_locked(const std::string& name, const Record& re
   status.started_wall = run.started_wall;
   status.uptime = (live ? options_.clock->monotonic() : run.ended_at) - run.started;
   status.cpu_total = live ? scheduler_->cpu_time(run) : run.cpu_at_end;
-  status.cpu_user = status.cpu_total;
+  const base::Nanos kernel = live ? scheduler_->kernel_time(run) : run.kernel_at_end;
+  status.cpu_user = status.cpu_total - std::min(kernel, status.cpu_total);
   status.digest = run.digest;
   const Run::Sample sample = run.sample();
   status.memory_bytes = sample.memory_bytes;

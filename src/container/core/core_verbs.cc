@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "container/core/core.h"
+#include "container/core/memory_room.h"
 #include "container/core/shown.h"
 
 namespace fusebox::container {
@@ -98,10 +99,11 @@ void Containers::Core::drop_run(Records::iterator at) {
 }
 
 // The name's own terminal run, else a free slot, else the oldest terminal run, whose name may go.
-std::optional<std::uint32_t> Containers::Core::take_slot(Records::iterator at) {
-  if (at->second.run) return at->second.run->options().slot;
+std::optional<Containers::Core::SlotChoice> Containers::Core::find_slot(Records::iterator at) {
+  if (at->second.run) return SlotChoice{at->second.run->options().slot, records_.end()};
   const std::uint32_t first = options_.supervised ? 1 : 0;
-  if (const auto free = free_slots_.lower_bound(first); free != free_slots_.end()) return *free;
+  if (const auto free = free_slots_.lower_bound(first); free != free_slots_.end())
+    return SlotChoice{*free, records_.end()};
   Records::iterator oldest = records_.end();
   const auto rank = [](const Record& record) {  // those that will be restarted go last
     return std::pair(record.restart.word == RestartWord::pending, record.run->end_order);
@@ -112,10 +114,20 @@ std::optional<std::uint32_t> Containers::Core::take_slot(Records::iterator at) {
     if (oldest == records_.end() || rank(record) < rank(oldest->second)) oldest = one;
   }
   if (oldest == records_.end()) return std::nullopt;
-  const std::uint32_t slot = oldest->second.run->options().slot;
-  const Shown shown(*this, oldest->first);
-  drop_run(oldest);
-  return slot;
+  return SlotChoice{oldest->second.run->options().slot, oldest};
+}
+
+std::uint32_t Containers::Core::take_slot(const SlotChoice& choice) {
+  if (choice.dropped == records_.end()) return choice.slot;
+  const Shown shown(*this, choice.dropped->first);
+  drop_run(choice.dropped);
+  return choice.slot;
+}
+
+// What every run takes at once, before its module says what more: the stack its guest runs on.
+bool Containers::Core::has_memory_for_a_run(const LimitsConfig& limits) const {
+  const std::uint64_t bytes = stack_class(limits.stack_bytes.value_or(options_.profile.wasm_stack_bytes));
+  return options_.has_memory ? options_.has_memory(bytes) : kernel_has_memory(bytes);
 }
 
 void Containers::Core::begin_run(Records::iterator at, std::uint32_t slot, RunOptions options) {
@@ -151,11 +163,16 @@ Controlled<void> Containers::Core::start_locked(Records::iterator at, const Star
     if (entry.error().code != Errno::inval && !restarting) consume(at);
     return std::unexpected(std::move(entry.error()));
   }
-  const std::optional<std::uint32_t> slot = take_slot(at);
-  if (!slot) {
+  const std::optional<SlotChoice> choice = find_slot(at);
+  if (!choice) {
     if (!restarting) consume(at);
     return refuse(Errno::nospc, "all " + std::to_string(slots_.size()) + " slots are in use; stop a container first");
   }
+  if (!has_memory_for_a_run(config.limits)) {
+    if (!restarting) consume(at);
+    return refuse(Errno::nomem, "there is no memory for one more container; stop one first");
+  }
+  const std::uint32_t slot = take_slot(*choice);
   if (!restarting) {
     record.restart = {};
     reserve(record, std::nullopt);
@@ -170,6 +187,7 @@ Controlled<void> Containers::Core::start_locked(Records::iterator at, const Star
   run.config = std::move(config);
   run.opened = options.opened;
   run.shown = options.shown;
+  run.window = options.window;
   run.entry = std::move(*entry);
   if (run.entry) run.shown = {run.entry->name, run.entry->version};
   run.platform_fds = options_.platform_fds;
@@ -177,7 +195,7 @@ Controlled<void> Containers::Core::start_locked(Records::iterator at, const Star
     if ((*kept)->fds[i]) run.platform_fds[i] = (*kept)->fds[i].get();
   }
   run.keep_platform_fds = std::move(*kept);
-  begin_run(at, *slot, std::move(run));
+  begin_run(at, slot, std::move(run));
   return {};
 }
 
@@ -230,6 +248,15 @@ Controlled<void> Containers::Core::stop(std::string_view name) {
   }
   if (pending) return {};
   return refuse(Errno::noent, std::string(name) + " does not run");
+}
+
+Controlled<void> Containers::Core::resize(std::string_view name, vfs::WindowSize size) {
+  const std::lock_guard lock(mutex_);
+  const auto at = records_.find(name);
+  if (at == records_.end() || !at->second.live()) return refuse(Errno::noent, std::string(name) + " does not run");
+  at->second.start.window = size;  // its restarts have the same terminal
+  at->second.run->window().set(size);
+  return {};
 }
 
 Controlled<void> Containers::Core::remove(std::string_view name) {

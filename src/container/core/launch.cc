@@ -193,6 +193,7 @@ class Launch {
       if (!entry) return false;
       entries.push_back(std::move(*entry));
     }
+    entries.push_back({vfs::window_device(request_.window), nullptr});
     add_mount("/dev", vfs::make_device_tree("/dev", vfs::device_code("DevF"), std::move(entries)));
     return true;
   }

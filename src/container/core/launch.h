@@ -15,6 +15,7 @@
 #include "container/containers.h"
 #include "container/core/end.h"
 #include "vfs/console/console.h"
+#include "vfs/console/window.h"
 #include "vfs/namespace.h"
 #include "vfs/net/socket_mount.h"
 
@@ -28,6 +29,7 @@ struct LaunchRequest {
   const image::Image& image;
   std::array<int, 3> platform_fds;          // behind `platform` consoles
   std::shared_ptr<void> keep_platform_fds;  // null for the engine's own
+  std::shared_ptr<vfs::Window> window;
 };
 
 struct Launched {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "container/container_test_support.h"
+#include "container/core/memory_room.h"
 
 namespace fusebox::container {
 namespace {
@@ -315,6 +316,41 @@ TEST(Attachment, OutlivesItsEngineAndSeesTheEnd) {
   ASSERT_TRUE(attached.has_value());
   world.destroy();
   EXPECT_EQ((*attached)->next(10s)->text, "");
+}
+
+TEST(Records, AStartWithoutMemoryIsNomemAndTakesItsReservationAlong) {
+  bool has_memory = true;
+  std::uint64_t asked = 0;
+  World world({.profile = "constrained", .change = [&](ContainersOptions& options) {
+                 options.has_memory = [&](std::uint64_t bytes) {
+                   asked = bytes;
+                   return has_memory;
+                 };
+               }});
+  world.add_guest("hello");
+  for (const char* const name : {"a", "b", "c"}) EXPECT_EQ(world.run(name, with_image("hello")).reason, "exit");
+  EXPECT_EQ(asked, 256u << 10) << "the least stack a guest has";
+  has_memory = false;
+  ASSERT_TRUE(world->create_name("d").has_value());
+  EXPECT_EQ(code_of(world->start("d")), Errno::inval) << "what is wrong with the reservation comes first";
+  ASSERT_TRUE(world->configure("d", with_image("missing")).has_value());
+  EXPECT_EQ(code_of(world->start("d")), Errno::noent) << "then the image";
+  ASSERT_TRUE(world->create_name("d").has_value());
+  ASSERT_TRUE(world->configure("d", with_image("hello")).has_value());
+  EXPECT_EQ(code_of(world->start("d")), Errno::nomem);
+  EXPECT_FALSE(world->status("d").has_value()) << "its name is gone";
+  EXPECT_TRUE(world->status("a").has_value()) << "and no ended run was dropped for it";
+  ASSERT_TRUE(world->configure("a", with_image("hello")).has_value());
+  EXPECT_EQ(code_of(world->start("a")), Errno::nomem);
+  EXPECT_EQ(world->status("a")->state, State::exited);
+  EXPECT_FALSE(world->status("a")->has_reservation);
+  has_memory = true;
+  EXPECT_EQ(world.run("d", with_image("hello")).reason, "exit");
+}
+
+TEST(Records, TheKernelIsAskedForNoMoreThanItCanGive) {
+  EXPECT_TRUE(kernel_has_memory(1u << 20));
+  EXPECT_FALSE(kernel_has_memory(std::uint64_t{1} << 62));
 }
 
 }  // namespace

@@ -59,7 +59,8 @@ LimitsConfig effective_limits(const ContainersOptions& engine, const LimitsConfi
 
 }  // namespace
 
-Run::Run(Containers::Core& core, RunOptions options) : core_(core), options_(std::move(options)) {}
+Run::Run(Containers::Core& core, RunOptions options)
+    : core_(core), options_(std::move(options)), window_(std::make_shared<vfs::Window>(options_.window)) {}
 Run::~Run() = default;
 
 void Run::request_stop() noexcept {
@@ -146,8 +147,8 @@ Task::Turn Run::start_guest(std::shared_ptr<const image::Image> image, std::shar
   options_.config.limits = effective_limits(core_.options(), options_.config.limits, *image);
   const LaunchConfig& config = options_.config;
   const LimitsConfig& limits = config.limits;
-  auto launched =
-      launch({core_, options_.name, options_.slot, config, *image, options_.platform_fds, options_.keep_platform_fds});
+  auto launched = launch({core_, options_.name, options_.slot, config, *image, options_.platform_fds,
+                          options_.keep_platform_fds, window_});
   if (!launched) return end(std::move(launched.error()));
   launched_ = std::move(*launched);
 

@@ -5,7 +5,7 @@
 // for a step that is under way elsewhere.
 //
 // Owner    its record and the scheduler; owns all that the run holds.
-// Threads  turn(): one worker at a time. request_stop(), sample(): any.
+// Threads  turn(): one worker at a time. request_stop(), window(), sample(): any.
 // Contract containers.md 16.1, 16.5
 #pragma once
 
@@ -37,6 +37,7 @@ struct RunOptions {
   std::shared_ptr<const image::Image> opened;
   std::array<int, 3> platform_fds{0, 1, 2};
   std::shared_ptr<void> keep_platform_fds;
+  vfs::WindowSize window;  // at its start
 };
 
 class Run final : public Task, public std::enable_shared_from_this<Run> {
@@ -51,6 +52,7 @@ class Run final : public Task, public std::enable_shared_from_this<Run> {
   const RunOptions& options() const noexcept { return options_; }
   const std::string& name() const noexcept { return options_.name; }
   void request_stop() noexcept;
+  vfs::Window& window() noexcept { return *window_; }
   bool stop_requested() const noexcept { return stop_.load(std::memory_order_acquire); }
 
   // What changes while it runs; zeros when it does not.
@@ -80,7 +82,8 @@ class Run final : public Task, public std::enable_shared_from_this<Run> {
   base::Nanos started{0};
   base::Nanos ended_at{0};
   base::Nanos cpu_at_end{0};
-  std::uint64_t end_order = 0;  // which ended when
+  base::Nanos kernel_at_end{0};  // the part of it in the kernel
+  std::uint64_t end_order = 0;   // which ended when
   base::Sha256 digest{};
 
  private:
@@ -97,6 +100,7 @@ class Run final : public Task, public std::enable_shared_from_this<Run> {
 
   Containers::Core& core_;
   RunOptions options_;
+  const std::shared_ptr<vfs::Window> window_;
   std::atomic<bool> stop_{false};
   Step step_ = Step::begin;
   std::shared_ptr<Loading> loading_;

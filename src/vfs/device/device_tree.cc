@@ -110,6 +110,7 @@ class DeviceTree final : public Mount, public std::enable_shared_from_this<Devic
   Io<void> list(Call& call, std::uint64_t cookie, DirSink& sink) {
     for (std::size_t i = cookie; i < entries_.size(); ++i) {
       const TreeEntry& entry = entries_[i];
+      if (!entry.mount && !entry.device.listed) continue;
       const auto node = stat(call, entry.device.name, false);
       if (!node) return fail(node.error());
       if (!sink.add({.name = entry.device.name, .type = node->type, .inode = node->inode, .next = i + 1})) break;

@@ -27,6 +27,7 @@ struct Device {
   std::function<std::uint64_t()> size{};  // of stat by path; null = 0
   std::uint64_t inode = 0;                // 0 = inode_of its path; sockets have their port
   Errno below = Errno::noent;             // the answer for a path below it
+  bool listed = true;                     // false: there for who knows it, in no listing
 };
 
 // Either a device or, when `mount` is set, a tree of its own under `device.name`.
