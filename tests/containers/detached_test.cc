@@ -1,5 +1,7 @@
 // Containers of the background engine: started on demand, seen, joined, stopped, brought back.
 #include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <thread>
@@ -13,13 +15,21 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
 
+// Kills as a crash would. Returns when the process is gone and its socket with it: whoever came before that would still
+// be let in.
+void kill_and_see_it_gone(int pid) {
+  const auto process = base::Fd::adopt(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  ::kill(pid, SIGKILL);
+  pollfd gone{process.get(), POLLIN, 0};
+  if (process) ::poll(&gone, 1, 10'000);
+}
+
 class DetachedTest : public CommandTest {
  protected:
-  // Kills the engine as a crash would.
   void kill_engine() {
     const Finished pid = fusebox({"daemon", "--pid"});
     ASSERT_EQ(pid.status, 0) << pid.err;
-    ASSERT_EQ(::kill(std::stoi(pid.out), SIGKILL), 0);
+    kill_and_see_it_gone(std::stoi(pid.out));
   }
 };
 
@@ -155,7 +165,7 @@ TEST_F(DetachedTest, AnEngineKilledWhileItStartsContainersLeavesNothingTheNextCa
     const std::string pid = fusebox({"daemon", "--pid"}).out;
     std::thread killer([&pid, round] {
       ::poll(nullptr, 0, round * 3);
-      ::kill(std::stoi(pid), SIGKILL);
+      kill_and_see_it_gone(std::stoi(pid));
     });
     fusebox({"up"});
     killer.join();
