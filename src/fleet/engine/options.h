@@ -61,6 +61,14 @@ class ProviderFactory {
   // not here.
   virtual host::Provider* local(std::string_view backend) = 0;
   virtual std::vector<std::string> local_backends() const = 0;
+  // GET of a guest agent (https, certificate pinned by `fingerprint`): the status of its answer.
+  virtual base::Task<base::Result<int>> guest_get(std::string url, std::string path, std::string token,
+                                                  std::string fingerprint, std::chrono::nanoseconds limit) = 0;
+  // A grant for pulling an artifact from that host (host-agent.md 9.2), and the address another host reaches it at.
+  struct Grant {
+    std::string peer_url, grant;
+  };
+  virtual base::Result<Grant> grant(const Remote& holder, std::string_view digest) = 0;
 };
 
 }  // namespace fusebox::fleet

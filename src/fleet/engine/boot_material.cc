@@ -1,0 +1,77 @@
+#include "fleet/engine/boot_material.h"
+
+#include "base/json.h"
+#include "fleet/api_error.h"
+
+namespace fusebox::fleet {
+namespace {
+
+constexpr std::string_view kVms = "orchestrator_vms";
+
+std::string text_of(const base::json::Node& object, std::string_view key) {
+  const auto* found = object.find(key);
+  return found != nullptr && found->is_string() ? found->string() : std::string();
+}
+
+std::string secrets_json(const StringMap& secrets) {
+  base::json::Writer out;
+  out.begin_object();
+  for (const auto& [key, value] : secrets) out.key(key).string(value);
+  return out.end_object().take();
+}
+
+}  // namespace
+
+base::Result<void> seal_material(Vault& vault, const BootMaterial& material, EnvironmentRow& row) {
+  base::json::Writer out;
+  out.begin_object().key("request").raw(write_create(material.request));
+  out.key("cert_pem").string(material.cert_pem).key("key_pem").string(material.key_pem).end_object();
+  FB_TRY(row.boot_sealed, vault.seal(kVms, row.vm_id, "boot_encrypted", out.text()));
+  FB_TRY(row.auth_token_sealed, vault.seal(kVms, row.vm_id, "auth_token_encrypted", material.token));
+  FB_TRY(row.secrets_sealed, vault.seal(kVms, row.vm_id, "secrets_encrypted", secrets_json(material.request.secrets)));
+  return {};
+}
+
+base::Result<BootMaterial> open_material(Vault& vault, const EnvironmentRow& row) {
+  BootMaterial material;
+  FB_TRY(material.token, vault.open(kVms, row.vm_id, "auth_token_encrypted", row.auth_token_sealed));
+  FB_TRY(const std::string boot, vault.open(kVms, row.vm_id, "boot_encrypted", row.boot_sealed));
+  FB_TRY(const auto document, base::json::parse(boot));
+  material.cert_pem = text_of(*document.root, "cert_pem");
+  material.key_pem = text_of(*document.root, "key_pem");
+  const auto* request = document.root->find("request");
+  if (request == nullptr) return base::fail(base::Errc::corrupt, "boot material of " + row.vm_id + " has no request");
+  FB_TRY(material.request, read_stored_create(base::json::canonical(*request)));
+  FB_TRY(const std::string secrets, vault.open(kVms, row.vm_id, "secrets_encrypted", row.secrets_sealed));
+  FB_TRY(const auto now, base::json::parse(secrets));
+  material.request.secrets.clear();
+  for (std::size_t i = 0; i < now.root->keys().size(); ++i)
+    material.request.secrets.emplace(now.root->keys()[i], now.root->elements()[i].string());
+  return material;
+}
+
+base::Result<std::string> seal_host_tls(Vault& vault, std::string_view host_id, const HostTls& tls) {
+  base::json::Writer out;
+  out.begin_object().key("ca_pem").string(tls.ca_pem).key("fingerprint_sha256").string(tls.fingerprint_sha256);
+  out.key("client_cert_pem").string(tls.client_cert_pem);
+  if (!tls.client_key_pem.empty()) {
+    FB_TRY(const base::Bytes sealed, vault.seal("orchestrator_hosts", host_id, "tls_json", tls.client_key_pem));
+    out.key("client_key_sealed").string(base::to_base64(sealed));
+  }
+  return out.end_object().take();
+}
+
+base::Result<HostTls> open_host_tls(Vault& vault, const HostRow& row) {
+  FB_TRY(const auto document, base::json::parse(row.tls_json));
+  HostTls tls;
+  tls.ca_pem = text_of(*document.root, "ca_pem");
+  tls.fingerprint_sha256 = text_of(*document.root, "fingerprint_sha256");
+  tls.client_cert_pem = text_of(*document.root, "client_cert_pem");
+  if (const std::string sealed = text_of(*document.root, "client_key_sealed"); !sealed.empty()) {
+    FB_TRY(const base::Bytes bytes, base::from_base64(sealed));
+    FB_TRY(tls.client_key_pem, vault.open("orchestrator_hosts", row.host_id, "tls_json", bytes));
+  }
+  return tls;
+}
+
+}  // namespace fusebox::fleet

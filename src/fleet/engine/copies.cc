@@ -1,0 +1,178 @@
+// Environments made from others: forks, forks of snapshots, moves to another host.
+#include "fleet/engine/boot_material.h"
+#include "base/json.h"
+#include "fleet/engine/create.h"
+#include "fleet/engine/guest.h"
+#include "fleet/engine/removal.h"
+#include "fleet/engine/seeds.h"
+#include "fleet/engine/snapshots.h"
+#include "fleet/render/views.h"
+
+namespace fusebox::fleet {
+namespace {
+
+// What a copy carries from its source: everything but where it was and what it grew from (10.6).
+CreateRequest carried(const BootMaterial& material, const EnvironmentSpec& spec, std::string task_id) {
+  CreateRequest request = material.request;
+  request.task_id = std::move(task_id);
+  request.spec = spec;
+  request.spec.host_id.clear();
+  request.spec.labels.clear();
+  request.seed_snapshot_id.clear();
+  request.startup_script.clear();  // it has run: what it did is in the copy's files
+  request.startup_steps.clear();
+  request.files.clear();
+  return request;
+}
+
+SnapshotRow lineage_row(Core& core, const EnvironmentRow& source, const SnapshotRow& seed, std::string_view child) {
+  SnapshotRow row;
+  row.snapshot_id = core.new_id("fork-seed-");
+  row.vm_id = child;
+  row.tenant_id = seed.tenant_id;
+  row.owner_tenant_id = source.tenant_id;
+  row.parent_snapshot_id = seed.snapshot_id;
+  row.mode = "auto";
+  row.backend = seed.backend;
+  row.arch = seed.arch;
+  row.host_id = seed.host_id;
+  row.state = SnapshotState::ready;
+  row.created_at = row.updated_at = row.last_used_at = core.wall();
+  return row;
+}
+
+base::Task<base::Result<SnapshotRow>> seed_of_fork(Core& core, RequestInfo info, const EnvironmentRow& source,
+                                                   ForkRequest request) {
+  if (!request.reuse_snapshot_id.empty()) {
+    FB_CO_TRY(SnapshotRow seed, co_await core.snapshot(request.reuse_snapshot_id, info.caller.tenant));
+    if (seed.vm_id != source.vm_id) co_return no_such_snapshot(request.reuse_snapshot_id);
+    if (seed.state != SnapshotState::ready)
+      co_return refuse(409, "snapshot " + seed.snapshot_id + " is " + std::string(to_string(seed.state)) + ", not ready");
+    co_return seed;
+  }
+  SnapshotRequest snapshot;
+  snapshot.comment = request.comment;
+  snapshot.mode = "auto";
+  snapshot.live = request.live;
+  info.idempotency_key.clear();
+  info.respond_async = false;
+  FB_CO_TRY(const Outcome made, co_await create_snapshot(core, info, source.vm_id, std::move(snapshot)));
+  FB_CO_TRY(const auto document, base::json::parse(made.json));
+  const auto* id = document.root->find("id");
+  co_return co_await core.snapshot(id != nullptr ? id->string() : std::string(), {});
+}
+
+base::Result<void> check_copyable(const EnvironmentRow& source, const Place& place) {
+  if (source.state != EnvironmentState::running) return wrong_state(source, "running");
+  if (source.gpus > 0) return refuse(409, "a gpu environment cannot be copied: its devices hold state of their own");
+  if (place.host && source.backend == "qemu" && !place.has("snapshot"))
+    return refuse(501, "host \"" + source.host_id + "\" does not support forks");
+  return {};
+}
+
+}  // namespace
+
+base::Task<base::Result<Outcome>> fork_environment(Core& core, RequestInfo info, std::string vm_id,
+                                                   ForkRequest request) {
+  FB_CO_TRY(const std::optional<Outcome> earlier, co_await earlier_outcome(core, info));
+  if (earlier) co_return *earlier;
+  FB_CO_TRY(const EnvironmentRow source, co_await core.environment(vm_id, info.caller.tenant));
+  FB_CO_TRY(const Place place, core.place_of(source));
+  FB_CO_CHECK(check_copyable(source, place));
+  FB_CO_TRY(const SnapshotRow seed, co_await seed_of_fork(core, info, source, request));
+  if (seed.kind == "live" && !place.has("live-fork"))
+    co_return refuse(409, "snapshot " + seed.snapshot_id + " is live and its host cannot fork live snapshots");
+  FB_CO_TRY(const BootMaterial material, open_material(core.parts.vault, source));
+  FB_CO_TRY(const EnvironmentSpec spec, read_spec(source.spec_json));
+  const std::string task_id = request.task_id.empty() ? core.new_id("fork-") : request.task_id;
+  CreateRequest child = carried(material, spec, task_id);
+  child.spec.image.clear();  // it is in the seed
+  child.spec.backend = source.backend;
+  Origin origin;
+  origin.kind = "fork";
+  origin.tenant = source.tenant_id;
+  origin.seed = seed;
+  origin.source_vm_id = source.vm_id;
+  origin.source_snapshot_id = seed.snapshot_id;
+  origin.fork_of = source.host_vm_name;
+  origin.prefer_host = source.host_id;
+  const SnapshotRow lineage = lineage_row(core, source, seed, core.parts.options.vm_prefix + task_id);
+  origin.also = [lineage](Tx& tx) -> base::Result<void> {
+    tx.insert_snapshot(lineage);
+    return {};
+  };
+  co_return co_await create_environment(core, std::move(info), std::move(child), std::move(origin));
+}
+
+base::Task<base::Result<Outcome>> fork_from_snapshot(Core& core, RequestInfo info, std::string snapshot_id,
+                                                     ForkSnapshotRequest request) {
+  FB_CO_TRY(const std::optional<Outcome> earlier, co_await earlier_outcome(core, info));
+  if (earlier) co_return *earlier;
+  FB_CO_TRY(const SnapshotRow seed, co_await find_seed(core, snapshot_id, info.caller.tenant));
+  CreateRequest child;
+  if (request.spec) child.spec = *request.spec;
+  auto source = co_await core.environment(seed.vm_id, info.caller.tenant);
+  if (source) {
+    FB_CO_TRY(const BootMaterial material, open_material(core.parts.vault, *source));
+    FB_CO_TRY(const EnvironmentSpec spec, read_spec(source->spec_json));
+    child = carried(material, request.spec ? *request.spec : spec, {});
+  } else {
+    FB_CO_TRY(child, read_stored_create("{}"));
+    if (request.spec) child.spec = *request.spec;
+  }
+  child.task_id = request.task_id.empty() ? core.new_id("fork-") : request.task_id;
+  child.spec.image.clear();
+  child.spec.backend = seed.backend;
+  Origin origin;
+  origin.kind = "fork";
+  origin.tenant = info.caller.tenant.empty() ? seed.owner_tenant_id : info.caller.tenant;
+  origin.seed = seed;
+  origin.source_vm_id = seed.vm_id;
+  origin.source_snapshot_id = seed.snapshot_id;
+  if (request.spec) origin.prefer_host = request.spec->host_id;
+  co_return co_await create_environment(core, std::move(info), std::move(child), std::move(origin));
+}
+
+base::Task<base::Result<Outcome>> migrate_environment(Core& core, RequestInfo info, std::string vm_id,
+                                                      MigrateRequest request) {
+  FB_CO_TRY(const EnvironmentRow source, co_await core.environment(vm_id, info.caller.tenant));
+  FB_CO_TRY(const Place place, core.place_of(source));
+  FB_CO_CHECK(check_copyable(source, place));
+  if (request.lazy && !request.live) co_return refuse(400, "lazy needs live");
+  if (request.live)
+    co_return refuse(409, "environments of backend \"" + source.backend + "\" cannot move with their memory; the source is untouched");
+  if (source.host_id.empty())
+    co_return refuse(503, "vm " + vm_id + " runs in the control plane's own process; no registered host holds its files");
+  if (request.target_host_id == source.host_id) co_return refuse(409, "vm " + vm_id + " is on host \"" + source.host_id + "\" already");
+  if (!request.target_host_id.empty() && !core.hosts.find(request.target_host_id)) co_return no_such_host(request.target_host_id);
+
+  ForkRequest fork;
+  fork.comment = "migrate";
+  RequestInfo inner = info;
+  inner.idempotency_key.clear();
+  inner.respond_async = false;
+  FB_CO_TRY(const SnapshotRow seed, co_await seed_of_fork(core, inner, source, fork));
+  FB_CO_TRY(const BootMaterial material, open_material(core.parts.vault, source));
+  FB_CO_TRY(const EnvironmentSpec spec, read_spec(source.spec_json));
+  CreateRequest moved = carried(material, spec, core.new_id(source.task_id.substr(0, 80) + "-m", 8));
+  moved.spec.image.clear();
+  moved.spec.backend = source.backend;
+  moved.spec.host_id = request.target_host_id;
+  Origin origin;
+  origin.kind = "migrate";
+  origin.tenant = source.tenant_id;
+  origin.seed = seed;
+  origin.source_vm_id = source.vm_id;
+  origin.source_snapshot_id = seed.snapshot_id;
+  origin.exclude_host = source.host_id;
+  FB_CO_TRY(Outcome outcome, co_await create_environment(core, inner, std::move(moved), std::move(origin)));
+  // The new one runs: only now the old one goes.
+  auto drained = co_await drain_environment(core, inner, source.vm_id);
+  if (!drained) core.log(base::LogLevel::warn, "source of a migration did not drain", {{"vm_id", source.vm_id}});
+  auto removed = co_await remove_environment(core, source.vm_id, {}, {.word = "migrated", .task = TaskStatus::completed}, inner);
+  if (!removed) core.log(base::LogLevel::warn, "source of a migration is not gone yet", {{"vm_id", source.vm_id}});
+  outcome.status = 200;
+  co_return outcome;
+}
+
+}  // namespace fusebox::fleet

@@ -1,0 +1,329 @@
+#include "fleet/engine/create.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/certificate.h"
+#include "base/crypto.h"
+#include "fleet/engine/guest_setup.h"
+#include "fleet/engine/placement.h"
+#include "fleet/engine/seeds.h"
+#include "fleet/render/views.h"
+#include "fleet/secrets/tokens.h"
+
+namespace fusebox::fleet {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr base::Nanos kDestroyingWait{seconds{30}};  // contract 5.2
+constexpr base::Nanos kWaitStep{std::chrono::milliseconds{100}};
+constexpr int kPlacementsTried = 8;  // replicas that place at the same time take each other's room
+constexpr std::chrono::hours kCertificateLife{24 * 365};
+constexpr std::size_t kHostNameMax = 63;
+constexpr std::size_t kMappedMax = 40;
+
+bool host_name_char(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+std::unexpected<base::Error> already_assigned(const EnvironmentRow& row) {
+  return refuse(409, "task already assigned: task " + row.task_id + " already assigned to vm " + row.vm_id,
+                {{"vm_id", row.vm_id}});
+}
+
+// Free, or free again within a while when its environment is being destroyed.
+base::Task<base::Result<void>> wait_until_free(Core& core, std::string vm_id) {
+  const base::Nanos end = core.now() + kDestroyingWait;
+  for (;;) {
+    FB_CO_TRY(const auto row, co_await core.get<std::optional<EnvironmentRow>>(
+                                  [&](Reader& reader) { return reader.environment(vm_id); }));
+    if (!row) co_return base::Result<void>{};
+    if (row->state != EnvironmentState::destroying || core.now() >= end || core.closing)
+      co_return already_assigned(*row);
+    co_await base::sleep_for(core.parts.executor, kWaitStep);
+  }
+}
+
+// Contract 12.4: what is bound may not be taken by another, whatever the views said.
+base::Result<void> check_devices(Tx& tx, const EnvironmentRow& row) {
+  if (row.gpu_uuids.empty() && row.mig_instance_uuids.empty()) return {};
+  FB_TRY(const auto bound, tx.bound_devices(row.host_id));
+  const auto taken = [](const std::vector<std::string>& held, const std::vector<std::string>& wanted) {
+    return std::ranges::any_of(wanted, [&](const auto& one) { return std::ranges::find(held, one) != held.end(); });
+  };
+  if (taken(bound.gpu_uuids, row.gpu_uuids) || taken(bound.mig_instance_uuids, row.mig_instance_uuids))
+    return base::fail(base::Errc::exhausted, "a device was taken meanwhile", "capacity");
+  return {};
+}
+
+base::Result<void> make_credentials(Core& core, EnvironmentRow& row, BootMaterial& material) {
+  material.token = new_guest_token(core.parts.random);
+  if (!guest_kind(row.backend).agent) return {};
+  const base::Nanos wall = core.wall();
+  FB_TRY(base::SelfSigned made,
+         base::make_self_signed(row.vm_id, core.parts.random, wall, wall + base::Nanos{kCertificateLife}));
+  row.cert_sha256.assign(made.fingerprint.bytes.begin(), made.fingerprint.bytes.end());
+  row.cert_not_after = wall + base::Nanos{kCertificateLife};
+  material.cert_pem = std::move(made.cert_pem);
+  material.key_pem = std::move(made.key_pem);
+  return {};
+}
+
+EnvironmentRow row_of(Core& core, const CreateRequest& request, const Demand& demand, const Origin& origin) {
+  EnvironmentRow row;
+  row.vm_id = origin.vm_id.empty() ? core.parts.options.vm_prefix + request.task_id : origin.vm_id;
+  row.host_vm_name = host_name_of(row.vm_id);
+  row.incarnation = core.new_incarnation();
+  row.task_id = request.task_id;
+  row.tenant_id = origin.tenant;
+  row.cpus = demand.cpus;
+  row.ram_mb = demand.ram_mb;
+  row.storage_gb = demand.storage_gb;
+  row.region = demand.region;
+  row.max_runtime_seconds = request.spec.max_runtime_seconds;
+  row.idle_timeout_seconds = request.spec.idle_timeout_seconds;
+  row.gpus = demand.gpus;
+  row.gpu_kind = demand.gpu_kind;
+  row.gpu_profile = demand.gpu_profile;
+  row.spec_json = write_spec(request.spec);
+  row.source_vm_id = origin.source_vm_id;
+  row.source_snapshot_id = origin.source_snapshot_id;
+  row.created_at = core.wall();
+  row.last_activity_at = row.created_at;
+  return row;
+}
+
+TaskRow task_of(const EnvironmentRow& row, TaskStatus status, std::string_view error) {
+  return {.task_id = row.task_id,
+          .vm_id = row.vm_id,
+          .run_status = status,
+          .retry_count = 0,
+          .last_error = std::string(error),
+          .assigned_at = row.created_at,
+          .updated_at = row.created_at};
+}
+
+// No place for it: all that stays is history (8.1: none -> removed, wire `failed`).
+base::Task<base::Result<Outcome>> record_refusal(Core& core, const RequestInfo& info, EnvironmentRow row,
+                                                 const Origin& origin, base::Error error) {
+  row.last_error = error.message;
+  enter_state(row, EnvironmentState::provisioning, row.created_at);
+  OperationRow op = core.new_operation(origin.kind, row, info);
+  const base::Result<Outcome> outcome = std::unexpected(error);
+  finish_operation(op, outcome, row.created_at);
+  auto recorded = co_await core.commit("placement_refused", [&](Tx& tx) -> base::Result<void> {
+    tx.insert_environment(row);
+    tx.insert_operation(op);
+    tx.put_task(task_of(row, TaskStatus::failed, error.message));
+    tx.append_env_event(row.vm_id, "state", state_event(row, "failed", row.created_at));
+    tx.delete_environment(row.vm_id, row.generation);
+    tx.add_event(task_event(row, "task.failed", row.created_at, reason_json(error.message)));
+    tx.add_event(vm_event(row, "vm.removed", row.created_at, reason_json("placement")));
+    return {};
+  });
+  if (!recorded && recorded.error().code != base::Errc::exists) co_return std::unexpected(std::move(recorded.error()));
+  co_return outcome;
+}
+
+base::Result<Choice> choose(Core& core, const Demand& demand, const Origin& origin) {
+  if (!origin.prefer_host.empty()) {
+    Demand at_home = demand;
+    at_home.host_pin = origin.prefer_host;
+    if (auto choice = choose_place(core, at_home)) return choice;
+  }
+  std::set<std::string> tried;
+  if (!origin.exclude_host.empty()) tried.insert(origin.exclude_host);
+  return choose_place(core, demand, tried);
+}
+
+base::Task<base::Result<void>> record_intent(Core& core, const EnvironmentRow& row, const OperationRow& op,
+                                             const Origin& origin) {
+  co_return co_await core.commit("intent", [&](Tx& tx) -> base::Result<void> {
+    if (!row.host_id.empty()) {
+      FB_CHECK(check_devices(tx, row));
+      tx.reserve(host_share(row));
+    }
+    tx.insert_environment(row);
+    tx.put_task(task_of(row, TaskStatus::assigned, {}));
+    tx.insert_operation(op);
+    tx.add_event(vm_event(row, "vm.provisioning", row.created_at));
+    tx.add_event(task_event(row, "task.assigned", row.created_at));
+    tx.add_event(vm_event(row, "vm.scheduled", row.created_at));
+    tx.append_env_event(row.vm_id, "state", state_event(row, "provisioning", row.created_at));
+    if (origin.also) return origin.also(tx);
+    return {};
+  });
+}
+
+class InFlight {
+ public:
+  explicit InFlight(std::int32_t& count) noexcept : count_(count) { ++count_; }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  ~InFlight() { --count_; }
+
+ private:
+  std::int32_t& count_;
+};
+
+// From the first look at a request until its boot has ended, whether or not anybody waits.
+base::Task<void> boot_in_flight(Core& core, Boot boot, std::shared_ptr<InFlight> /*one*/) {
+  co_await run_boot(core, std::move(boot));
+}
+
+// Places and records until a host has the room: another replica may have taken it in between.
+base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& info, const CreateRequest& request,
+                                                Demand demand, const Origin& origin) {
+  Boot boot;
+  boot.began = core.now();
+  boot.seed = origin.seed;
+  if (demand.backend.empty()) demand.backend = default_backend(core, demand);
+  boot.demand = demand;
+  for (int attempt = 0;; ++attempt) {
+    boot.row = row_of(core, request, demand, origin);
+    boot.row.backend = demand.backend;
+    auto choice = choose(core, demand, origin);
+    core.parts.meters.boot_phase(demand.backend, choice ? "ok" : "error", "schedule",
+                                 std::chrono::duration<double>(core.now() - boot.began).count());
+    if (!choice) {
+      auto refused = co_await record_refusal(core, info, boot.row, origin, std::move(choice.error()));
+      co_return std::unexpected(std::move(refused.error()));
+    }
+    boot.row.host_id = choice->host_id;
+    boot.row.backend = choice->backend;
+    boot.row.gpu_uuids = choice->placed.gpu_uuids;
+    boot.row.mig_instance_uuids = choice->placed.mig_instance_uuids;
+    if (!origin.fork_of.empty() && boot.row.host_id == origin.prefer_host) boot.fork_of = origin.fork_of;
+    boot.material = BootMaterial{.request = request, .token = {}, .cert_pem = {}, .key_pem = {}};
+    FB_CO_CHECK(make_credentials(core, boot.row, boot.material));
+    FB_CO_CHECK(seal_material(core.parts.vault, boot.material, boot.row));
+    boot.op = core.new_operation(origin.kind, boot.row, info);
+    boot.op.step = boot.seed && boot.fork_of.empty() ? "placed" : "host_create_sent";
+    if (!boot.fork_of.empty() || boot.seed) boot.op.snapshot_id = boot.seed ? boot.seed->snapshot_id : std::string();
+    boot.row.op_id = boot.op.op_id;
+    enter_state(boot.row, EnvironmentState::provisioning, boot.row.created_at);
+    auto recorded = co_await record_intent(core, boot.row, boot.op, origin);
+    if (recorded) co_return boot;
+    core.hosts.release(boot.row.host_id, index_share(boot.row));
+    const base::Error& error = recorded.error();
+    const bool room_taken = error.name == "capacity" || error.name == "host";
+    if (!room_taken || attempt + 1 == kPlacementsTried) co_return std::unexpected(std::move(recorded.error()));
+    FB_CO_CHECK(co_await refresh_host(core, boot.row.host_id));
+  }
+}
+
+}  // namespace
+
+std::string host_name_of(std::string_view vm_id) {
+  const bool starts = !vm_id.empty() && vm_id.front() != '-' && host_name_char(vm_id.front());
+  const bool ends = !vm_id.empty() && vm_id.back() != '-';  // the agent's mapping trims hyphens
+  if (starts && ends && vm_id.size() <= kHostNameMax && std::ranges::all_of(vm_id, host_name_char))
+    return std::string(vm_id);
+  std::string mapped;
+  for (const char c : vm_id) {
+    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (host_name_char(lower))
+      mapped += lower;
+    else if (mapped.empty() || mapped.back() != '-')
+      mapped += '-';
+  }
+  while (mapped.starts_with('-')) mapped.erase(0, 1);
+  mapped.resize(std::min(mapped.size(), kMappedMax));
+  while (mapped.ends_with('-')) mapped.pop_back();
+  if (mapped.empty()) mapped = "vm";
+  return mapped + "-" + base::to_hex(base::sha256(base::as_bytes(vm_id)).bytes).substr(0, 10);
+}
+
+Demand demand_of(const CreateRequest& request) {
+  const EnvironmentSpec& spec = request.spec;
+  Demand demand;
+  demand.cpus = spec.cpus == 0 ? 1 : spec.cpus;
+  demand.ram_mb = spec.ram_mb == 0 ? 512 : spec.ram_mb;
+  demand.storage_gb = spec.storage_gb;
+  demand.region = spec.region;
+  demand.arch = spec.arch;
+  demand.labels = spec.labels;
+  demand.gpus = spec.gpus;
+  demand.gpu_kind = spec.gpu_kind;
+  demand.gpu_profile = spec.gpu_profile;
+  demand.host_pin = spec.host_id;
+  demand.backend = spec.backend;
+  demand.image = spec.image;
+  demand.egress = spec.egress.has_value();
+  demand.huge_pages = spec.huge_pages;
+  return demand;
+}
+
+base::Task<base::Result<std::optional<Outcome>>> earlier_outcome(Core& core, const RequestInfo& info) {
+  if (info.idempotency_key.empty()) co_return std::nullopt;
+  const std::string scope = info.caller.principal + ' ' + info.route;
+  for (;;) {
+    FB_CO_TRY(const auto op, co_await core.get<std::optional<OperationRow>>(
+                                 [&](Reader& reader) { return reader.operation_of_key(scope, info.idempotency_key); }));
+    if (!op) co_return std::nullopt;
+    if (op->request_hash != info.body_hash)
+      co_return refuse(409, "Idempotency-Key was used before with another body", {{"op_id", op->op_id}});
+    if (op->state != OperationState::running) co_return outcome_of_row(*op);
+    if (core.outcomes.under_way(op->op_id)) {
+      const auto joined = core.outcomes.join(op->op_id);
+      (void)co_await joined.wait(core.parts.executor);
+      continue;  // the row now has it as it was stored
+    }
+    if (core.closing) co_return refuse(503, "the control plane is stopping");
+    co_await base::sleep_for(core.parts.executor, kWaitStep);  // another replica works on it
+  }
+}
+
+base::Task<base::Result<Outcome>> answer_of(Core& core, std::string op_id, const RequestInfo& info,
+                                            std::string first_view, std::string location) {
+  if (info.respond_async)
+    co_return Outcome{.status = 202, .json = std::move(first_view), .location = std::move(location), .replayed = false};
+  const auto joined = core.outcomes.join(op_id);
+  co_return co_await joined.wait(core.parts.executor);
+}
+
+base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo info, CreateRequest request,
+                                                     Origin origin) {
+  FB_CO_TRY(const std::optional<Outcome> earlier, co_await earlier_outcome(core, info));
+  if (earlier) co_return *earlier;
+  if (core.closing) co_return refuse(503, "the control plane is stopping");
+  if (core.creates_in_flight >= core.parts.options.max_inflight_creates)
+    co_return refuse(503, "unavailable", "too many creates are in flight on this replica; try again",
+                     {{"limit", std::to_string(core.parts.options.max_inflight_creates)}});
+  const auto one = std::make_shared<InFlight>(core.creates_in_flight);
+
+  Demand demand = demand_of(request);
+  if (!request.seed_snapshot_id.empty() && !origin.seed) {
+    FB_CO_TRY(origin.seed, co_await find_seed(core, request.seed_snapshot_id, info.caller.tenant));
+    origin.source_snapshot_id = origin.seed->snapshot_id;
+  }
+  if (origin.seed) {
+    demand.has_seed = true;
+    FB_CO_TRY(demand.seed, co_await seed_demand(core, *origin.seed));
+    if (demand.backend.empty()) demand.backend = origin.seed->backend;
+  }
+  const std::string vm_id = origin.vm_id.empty() ? core.parts.options.vm_prefix + request.task_id : origin.vm_id;
+  FB_CO_CHECK(co_await wait_until_free(core, vm_id));
+
+  auto boot = co_await place_and_record(core, info, request, std::move(demand), origin);
+  if (!boot) {
+    if (boot.error().code == base::Errc::exists && boot.error().name == "idempotency") {
+      auto other = co_await earlier_outcome(core, info);
+      if (!other) co_return std::unexpected(std::move(other.error()));
+      if (*other) co_return **other;
+    }
+    if (boot.error().code == base::Errc::exists)
+      co_return refuse(409, "task already assigned: task " + request.task_id + " already assigned to vm " + vm_id,
+                       {{"vm_id", vm_id}});
+    co_return std::unexpected(std::move(boot.error()));
+  }
+  core.parts.meters.operation_started(boot->op.kind);
+  const std::string op_id = boot->op.op_id;
+  const std::string first_view = boot->row.view_json;
+  core.outcomes.begin(op_id);
+  core.work.spawn(boot_in_flight(core, std::move(*boot), one));
+  co_return co_await answer_of(core, op_id, info, first_view, "/v1/environments/" + vm_id);
+}
+
+}  // namespace fusebox::fleet

@@ -1,0 +1,86 @@
+#include "fleet/engine/placement.h"
+
+#include "fleet/schedule/place.h"
+
+namespace fusebox::fleet {
+namespace {
+
+// Asked for a place on a certain machine: the default provider is none.
+bool names_machine(const Demand& demand) {
+  return !demand.host_pin.empty() || !demand.labels.empty() || !demand.region.empty();
+}
+
+bool is_vm_backend(std::string_view backend) {
+  return backend.empty() || backend == "firecracker" || backend == "qemu";
+}
+
+// With hosts that serve the backend the scheduler decides; without, the provider of this process.
+bool takes_default_provider(Core& core, const Demand& demand) {
+  if (names_machine(demand) || demand.gpus > 0) return false;
+  if (demand.has_seed && !demand.seed.holders.empty()) return false;
+  if (demand.backend.empty()) return false;
+  if (core.hosts.serves(demand.backend)) return false;
+  return core.parts.providers.local(demand.backend) != nullptr;
+}
+
+base::Result<Choice> at_host(Core& core, const Demand& demand, Placed placed) {
+  const auto host = core.hosts.find(placed.host_id);
+  if (!host) return refuse(503, "host \"" + placed.host_id + "\" was removed");
+  core.hosts.reserve(placed.host_id, reservation_of(demand, placed));
+  return Choice{placed.host_id, host->row.backend, std::move(placed)};
+}
+
+// The best of those not tried, which the index cannot be asked for.
+base::Result<Choice> elsewhere(Core& core, const Demand& demand, const std::set<std::string>& tried) {
+  const Explanation* best = nullptr;
+  const auto all = core.hosts.index().explain(demand);
+  const PlacementPolicy policy =
+      core.parts.options.placement_policy == "binpack" ? PlacementPolicy::binpack : PlacementPolicy::spread;
+  for (const Explanation& one : all) {
+    if (!one.fits || tried.contains(one.host_id)) continue;
+    if (best == nullptr || better(one.rank, one.host_id, best->rank, best->host_id, policy)) best = &one;
+  }
+  if (best == nullptr) return refuse(503, "the host did not answer and no other host can take this environment");
+  const HostView* view = core.hosts.index().find(best->host_id);
+  return at_host(core, demand, bind(*view, demand));
+}
+
+}  // namespace
+
+std::string default_backend(Core& core, const Demand& demand) {
+  if (!core.parts.options.default_backend.empty()) return core.parts.options.default_backend;
+  if (demand.has_seed) return demand.seed.backend;
+  if (demand.gpus > 0) return "qemu";
+  if (!demand.host_pin.empty()) {
+    if (const auto host = core.hosts.find(demand.host_pin)) return host->row.backend;
+  }
+  if (core.hosts.serves_vms()) return {};
+  if (core.parts.providers.local("firecracker") != nullptr) return "firecracker";
+  if (!demand.image.empty()) {
+    host::Provider* const wasm = core.parts.providers.local("wasm");
+    if (wasm != nullptr && wasm->has_image(demand.image)) return "wasm";
+    for (const auto& host : core.hosts.all()) {
+      if (host->row.backend == "wasm" && host->images.contains(demand.image)) return "wasm";
+    }
+  }
+  return core.hosts.empty() && !names_machine(demand) ? "stub" : std::string();
+}
+
+base::Result<Choice> choose_place(Core& core, const Demand& demand, const std::set<std::string>& tried) {
+  if (!tried.empty()) return elsewhere(core, demand, tried);
+  if (takes_default_provider(core, demand)) return Choice{{}, demand.backend, {}};
+  Placement placement = core.hosts.index().place(demand);
+  if (auto* placed = std::get_if<Placed>(&placement)) return at_host(core, demand, std::move(*placed));
+  if (std::holds_alternative<DefaultProvider>(placement)) {
+    if (!is_vm_backend(demand.backend) && core.parts.providers.local(demand.backend) == nullptr)
+      return refuse(501, "backend \"" + demand.backend + "\" is not available on this control plane");
+    const std::string backend = demand.backend.empty() ? "stub" : demand.backend;
+    if (core.parts.providers.local(backend) == nullptr)
+      return refuse(503, "no hosts registered: backend \"" + backend + "\" needs a registered host");
+    return Choice{{}, backend, {}};
+  }
+  const Refusal& refusal = std::get<Refusal>(placement);
+  return refuse(refusal.http_status, refusal.text);
+}
+
+}  // namespace fusebox::fleet

@@ -1,0 +1,28 @@
+// Where a new environment goes: which backend, which host or the default provider.
+//
+// Internal to src/fleet/engine.
+// Contract control-plane.md 12, 14.1; issue 7 section 3 for the default backend
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+
+#include "fleet/engine/core.h"
+
+namespace fusebox::fleet {
+
+// The backend an environment is of that names none: the configured one; a seed's own; qemu for GPUs; "" (any VM backend)
+// where a VM host or agent is known; wasm for an image that is here; "" where only other hosts are; else the stub.
+std::string default_backend(Core& core, const Demand& demand);
+
+struct Choice {
+  std::string host_id;  // "" = the default provider of `backend`
+  std::string backend;
+  Placed placed;
+};
+// Takes the room at once, in memory; give it back with core.hosts.release() if the environment is not recorded.
+// `tried`: hosts that did not take it.
+base::Result<Choice> choose_place(Core& core, const Demand& demand, const std::set<std::string>& tried = {});
+
+}  // namespace fusebox::fleet

@@ -1,0 +1,284 @@
+// The passes that look at rows, not at hosts' lists: deadlines, health, snapshots, retention.
+#include <algorithm>
+
+#include "base/json.h"
+#include "fleet/engine/boot_material.h"
+#include "fleet/engine/guest_setup.h"
+#include "fleet/engine/reconcile.h"
+#include "fleet/engine/removal.h"
+#include "fleet/engine/snapshots.h"
+#include "fleet/render/views.h"
+
+namespace fusebox::fleet {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+
+constexpr std::uint32_t kPage = 200;
+constexpr std::size_t kHealthAtOnce = 64;  // contract 13 pass 6
+constexpr base::Nanos kHealthLimit{seconds{10}};
+constexpr std::uint32_t kPruneBatch = 1000;                // contract 16.3
+constexpr base::Nanos kRecentlyUsed{std::chrono::minutes{10}};  // contract 10.5
+
+std::string seconds_text(base::Nanos span) {
+  return std::to_string(std::chrono::duration_cast<seconds>(span).count()) + "s";
+}
+
+}  // namespace
+
+base::Task<void> Reconciler::deadlines() {
+  for (const EnvironmentState state : {EnvironmentState::running, EnvironmentState::draining}) {
+    std::string after;
+    for (;;) {
+      const base::Nanos at = core_.wall();
+      auto rows = co_await core_.get<std::vector<EnvironmentRow>>(
+          [&](Reader& reader) { return reader.environments_past(state, at, after, kPage); });
+      if (!rows || rows->empty()) break;
+      after = rows->back().vm_id;
+      for (EnvironmentRow& row : *rows) {
+        if (!core_.hosts.reachable(row.host_id)) continue;  // nothing on it is judged (11.4)
+        const base::Nanos ceiling = row.max_runtime_seconds > 0 ? base::Nanos{seconds{row.max_runtime_seconds}}
+                                                                : core_.parts.options.task_stuck_timeout;
+        if (ceiling.count() > 0 && at - row.created_at > ceiling) {
+          co_await stuck(std::move(row), at);
+          continue;
+        }
+        if (state == EnvironmentState::running) co_await idle(std::move(row), at);
+      }
+    }
+  }
+}
+
+base::Task<void> Reconciler::stuck(EnvironmentRow row, base::Nanos at) {
+  const base::Nanos ceiling = row.max_runtime_seconds > 0 ? base::Nanos{seconds{row.max_runtime_seconds}}
+                                                          : core_.parts.options.task_stuck_timeout;
+  const std::string text =
+      "task stuck: runtime " + seconds_text(at - row.created_at) + " exceeded ceiling " + seconds_text(ceiling);
+  if (row.stuck_strikes == 0) {
+    core_.parts.meters.count(EngineMeters::Count::stuck_suspected);
+    const auto noted = co_await core_.commit("stuck_suspected", [&](Tx& tx) -> base::Result<void> {
+      tx.set_strikes(row.vm_id, row.generation, 1, row.idle_strikes, row.missing_seen_at);
+      tx.add_event(task_event(row, "task.stuck_suspected", at, reason_json(text)));
+      return {};
+    });
+    if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
+    co_return;
+  }
+  const DeadLetterRow letter{.id = 0,
+                             .kind = "stuck_task",
+                             .entity_id = row.vm_id,
+                             .task_id = row.task_id,
+                             .reason = text,
+                             .payload_json = "{}",
+                             .retry_count = 0,
+                             .first_seen_at = at,
+                             .last_seen_at = at,
+                             .acknowledged_at = base::Nanos{0}};
+  auto removal = co_await begin_removal(core_, std::move(row), {.word = "stuck", .error = text}, {},
+                                        [letter](Tx& tx) -> base::Result<void> {
+                                          tx.put_dead_letter(letter);
+                                          return {};
+                                        });
+  if (!removal) co_return;
+  core_.parts.meters.count(EngineMeters::Count::stuck_failed);
+  (void)co_await run_removal(core_, std::move(*removal));
+}
+
+base::Task<void> Reconciler::idle(EnvironmentRow row, base::Nanos at) {
+  const base::Nanos limit = row.idle_timeout_seconds > 0 ? base::Nanos{seconds{row.idle_timeout_seconds}}
+                                                         : core_.parts.options.default_idle_timeout;
+  const bool quiet = limit.count() > 0 && !core_.live.in_use(row.vm_id) && at - row.last_activity_at > limit;
+  if (!quiet) {
+    if (row.idle_strikes == 0) co_return;
+    const auto noted = co_await core_.commit("idle_over", [&](Tx& tx) -> base::Result<void> {
+      tx.set_strikes(row.vm_id, row.generation, row.stuck_strikes, 0, row.missing_seen_at);
+      return {};
+    });
+    if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
+    co_return;
+  }
+  const std::string text = "idle for more than " + seconds_text(limit);
+  if (row.idle_strikes == 0) {
+    core_.parts.meters.count(EngineMeters::Count::idle_suspected);
+    const auto noted = co_await core_.commit("idle_suspected", [&](Tx& tx) -> base::Result<void> {
+      tx.set_strikes(row.vm_id, row.generation, row.stuck_strikes, 1, row.missing_seen_at);
+      tx.add_event(vm_event(row, "vm.idle_suspected", at, reason_json(text)));
+      return {};
+    });
+    if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
+    co_return;
+  }
+  const DeadLetterRow letter{.id = 0,
+                             .kind = "idle_timeout",
+                             .entity_id = row.vm_id,
+                             .task_id = row.task_id,
+                             .reason = text,
+                             .payload_json = "{}",
+                             .retry_count = 0,
+                             .first_seen_at = at,
+                             .last_seen_at = at,
+                             .acknowledged_at = base::Nanos{0}};
+  auto removal = co_await begin_removal(core_, std::move(row), {.word = "idle", .error = text}, {},
+                                        [letter](Tx& tx) -> base::Result<void> {
+                                          tx.put_dead_letter(letter);
+                                          return {};
+                                        });
+  if (!removal) co_return;
+  core_.parts.meters.count(EngineMeters::Count::idle_failed);
+  (void)co_await run_removal(core_, std::move(*removal));
+}
+
+base::Task<void> Reconciler::health() {
+  health_checked_ = health_failing_ = 0;
+  base::Places places(core_.parts.executor, kHealthAtOnce);
+  base::TaskScope scope(core_.parts.executor);
+  const auto one = [](Reconciler& self, base::Places& from, EnvironmentRow row) -> base::Task<void> {
+    const auto place = co_await from.take();
+    co_await self.health_of(std::move(row));
+  };
+  EnvironmentFilter filter;
+  filter.state = "running";
+  std::string after;
+  for (;;) {
+    auto rows = co_await core_.get<std::vector<EnvironmentRow>>(
+        [&](Reader& reader) { return reader.environments(filter, after, kPage); });
+    if (!rows || rows->empty()) break;
+    after = rows->back().vm_id;
+    for (EnvironmentRow& row : *rows) {
+      // Only environments with a healthcheck have the file; the row knows by its boot material, which only VMs have read.
+      if (!guest_kind(row.backend).agent || !core_.hosts.reachable(row.host_id)) continue;
+      const auto material = open_material(core_.parts.vault, row);
+      if (!material || material->request.healthcheck_json.empty()) continue;
+      ++health_checked_;
+      scope.spawn(one(*this, places, std::move(row)));
+    }
+  }
+  co_await scope.all_ended();
+  core_.parts.meters.health(health_checked_, health_failing_);
+}
+
+base::Task<void> Reconciler::health_of(EnvironmentRow row) {
+  auto place = core_.place_of(row);
+  if (!place) co_return;
+  const bool failing_before = row.health_json.find("\"failing\"") != std::string::npos;
+  if (core_.live.in_use(row.vm_id) && !place->has("parallel-exec")) {
+    health_failing_ += failing_before ? 1 : 0;
+    co_return;
+  }
+  host::ProcessSpec spec;
+  spec.argv = {"cat", "/fuse/health.json"};
+  spec.timeout = seconds{5};
+  host::CallContext context;
+  context.limit = kHealthLimit;
+  auto reply = co_await place->provider->exec(context, row.host_vm_name, std::move(spec));
+  core_.heard(*place, reply);
+  const bool usable = reply && reply->exit.exit_code == 0;
+  const auto verdict = usable ? base::json::parse(reply->out) : base::Result<base::json::Document>(std::unexpect);
+  const auto* state = verdict ? verdict->root->find("state") : nullptr;
+  if (state == nullptr || !state->is_string()) {
+    health_failing_ += failing_before ? 1 : 0;
+    co_return;  // the last verdict stays
+  }
+  health_failing_ += state->string() == "failing" ? 1 : 0;
+  const std::string text = base::json::canonical(*verdict->root);
+  if (text == row.health_json) co_return;
+  row.health_json = text;
+  refresh_view(row);
+  const base::Nanos at = core_.wall();
+  const auto noted = co_await core_.commit("health", [&](Tx& tx) -> base::Result<void> {
+    tx.set_health(row.vm_id, row.generation, row.health_json, row.view_json);
+    tx.add_event(vm_event(row, "vm.health_changed", at, text));
+    tx.append_env_event(row.vm_id, "health",
+                        base::json::Writer()
+                            .begin_object()
+                            .key("event")
+                            .string("health")
+                            .key("vm_id")
+                            .string(row.vm_id)
+                            .key("payload")
+                            .raw(text)
+                            .end_object()
+                            .take());
+    return {};
+  });
+  if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
+}
+
+base::Task<void> Reconciler::snapshots() {
+  const base::Nanos at = core_.wall();
+  auto due = co_await core_.get<std::vector<SnapshotRow>>(
+      [&](Reader& reader) { return reader.snapshots_due(at, kPage); });
+  if (!due) co_return;
+  for (SnapshotRow& snapshot : *due) {
+    if (!core_.hosts.reachable(snapshot.host_id)) continue;
+    if (snapshot.state == SnapshotState::creating) {
+      if (!core_.outcomes.under_way(snapshot.op_id)) (void)co_await settle_creating(core_, std::move(snapshot));
+      continue;
+    }
+    if (snapshot.state == SnapshotState::restoring) continue;
+    const std::string id = snapshot.snapshot_id;
+    auto children = co_await core_.get<std::uint64_t>([&](Reader& reader) { return reader.count_children(id); });
+    if (!children || *children > 0) continue;
+    const bool expired = snapshot.state == SnapshotState::ready;
+    if (expired) {
+      if (snapshot.mode == "build" || at - snapshot.last_used_at < kRecentlyUsed) continue;
+      // The newest of an environment that still exists is its way back.
+      SnapshotFilter filter;
+      filter.vm_id = snapshot.vm_id;
+      auto newest = co_await core_.get<std::vector<SnapshotRow>>(
+          [&](Reader& reader) { return reader.snapshots(filter, {}, 1); });
+      auto owner = co_await core_.environment(snapshot.vm_id, {});
+      if (owner && newest && !newest->empty() && newest->front().snapshot_id == id) continue;
+    }
+    const SnapshotState before = snapshot.state;
+    if (before == SnapshotState::error && snapshot.next_retry_at.count() == 0) continue;  // not a failed deletion
+    snapshot.state = SnapshotState::deleting;
+    snapshot.updated_at = at;
+    auto recorded = co_await core_.commit("snapshot_gc_recorded", [&](Tx& tx) -> base::Result<void> {
+      tx.update_snapshot(snapshot, before);
+      return {};
+    });
+    if (recorded) (void)co_await run_snapshot_deletion(core_, std::move(snapshot), "snapshot.gc_deleted");
+  }
+  const base::Nanos ttl = core_.parts.options.artifact_idle_ttl;
+  if (ttl.count() <= 0) co_return;
+  SnapshotFilter layers;
+  layers.mode = "build";
+  layers.state = "ready";
+  auto rows = co_await core_.get<std::vector<SnapshotRow>>(
+      [&](Reader& reader) { return reader.snapshots(layers, {}, kPage); });
+  if (!rows) co_return;
+  for (SnapshotRow& layer : *rows) {
+    if (layer.layer_key.empty() || at - layer.last_used_at < std::max(ttl, kRecentlyUsed)) continue;
+    const std::string id = layer.snapshot_id;
+    auto children = co_await core_.get<std::uint64_t>([&](Reader& reader) { return reader.count_children(id); });
+    if (!children || *children > 0) continue;
+    layer.state = SnapshotState::deleting;
+    layer.updated_at = at;
+    auto recorded = co_await core_.commit("artifact_gc_recorded", [&](Tx& tx) -> base::Result<void> {
+      tx.update_snapshot(layer, SnapshotState::ready);
+      return {};
+    });
+    if (recorded) (void)co_await run_snapshot_deletion(core_, std::move(layer), "artifact.gc_deleted");
+  }
+}
+
+base::Task<void> Reconciler::retention() {
+  const base::Nanos at = core_.wall();
+  const EngineOptions& options = core_.parts.options;
+  const Tx::Retention keep{.events_before = at - base::Nanos{hours{24 * options.event_retention_days}},
+                           .env_events_before = at - base::Nanos{hours{options.sse_retention_hours}},
+                           .operations_before = at - base::Nanos{hours{24}},
+                           .tombstones_before = at - base::Nanos{hours{24 * 7}},
+                           .tasks_before = at - base::Nanos{hours{24 * 30}},
+                           .dead_letters_before = at - base::Nanos{hours{24 * 90}},
+                           .logins_before = at};
+  const auto pruned = co_await core_.commit("retention", [&](Tx& tx) -> base::Result<void> {
+    tx.prune(keep, kPruneBatch);
+    return {};
+  });
+  if (!pruned) core_.log(base::LogLevel::warn, "retention failed", {{"error", pruned.error().message}});
+}
+
+}  // namespace fusebox::fleet

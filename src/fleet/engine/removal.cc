@@ -1,0 +1,157 @@
+#include "fleet/engine/removal.h"
+
+#include "base/json.h"
+#include "fleet/render/views.h"
+
+namespace fusebox::fleet {
+namespace {
+
+constexpr base::Nanos kDeleteLimit{std::chrono::seconds{60}};  // contract 14.2
+constexpr base::Nanos kJoinStep{std::chrono::milliseconds{200}};
+constexpr base::Nanos kJoinLimit{std::chrono::seconds{60}};  // for the removal of another replica
+
+std::string detail_json(std::string_view final_state) {
+  return base::json::Writer().begin_object().key("final").string(final_state).end_object().take();
+}
+
+std::string final_state_of(const OperationRow& op) {
+  const auto detail = base::json::parse(op.detail_json);
+  const auto* word = detail ? detail->root->find("final") : nullptr;
+  return word != nullptr && word->is_string() ? word->string() : "destroyed";
+}
+
+// The row goes, and with it its share of the host: both once, because there is one row.
+base::Task<base::Result<void>> commit_removed(Core& core, const EnvironmentRow& row, OperationRow op) {
+  const base::Nanos at = core.wall();
+  finish_operation(op, Outcome{.status = 204, .json = {}, .location = {}, .replayed = false}, at);
+  const std::string final_state = final_state_of(op);
+  auto done = co_await core.commit("removed", [&](Tx& tx) -> base::Result<void> {
+    tx.append_env_event(row.vm_id, "state", state_event(row, final_state, at));
+    tx.delete_environment(row.vm_id, row.generation);
+    if (!row.host_id.empty()) tx.release(host_share(row));
+    tx.update_operation(op);
+    tx.add_event(vm_event(row, "vm.removed", at));
+    tx.put_tombstone({.host_id = row.host_id,
+                      .host_vm_name = row.host_vm_name,
+                      .vm_id = row.vm_id,
+                      .reason = final_state,
+                      .generation = row.generation,
+                      .removed_at = at});
+    return {};
+  });
+  if (done && !row.host_id.empty()) core.hosts.release(row.host_id, index_share(row));
+  co_return done;
+}
+
+base::Task<base::Result<void>> delete_on_host(Core& core, const EnvironmentRow& row, const OperationRow& op) {
+  FB_CO_TRY(const Place place, core.place_of(row));
+  auto deleted = co_await place.provider->destroy(core.context(row, &op, kDeleteLimit), row.host_vm_name);
+  core.heard(place, deleted);
+  if (!deleted && deleted.error().code == base::Errc::not_found) co_return base::Result<void>{};
+  co_return deleted;
+}
+
+// The removal of another replica: until its row is gone.
+base::Task<base::Result<void>> wait_for_other(Core& core, std::string vm_id) {
+  const base::Nanos end = core.now() + kJoinLimit;
+  while (core.now() < end && !core.closing) {
+    co_await base::sleep_for(core.parts.executor, kJoinStep);
+    auto row =
+        co_await core.get<std::optional<EnvironmentRow>>([&](Reader& reader) { return reader.environment(vm_id); });
+    if (row && !*row) co_return base::Result<void>{};
+  }
+  co_return refuse(500, "vm " + vm_id + " is still being destroyed; it will be tried again until it is gone");
+}
+
+}  // namespace
+
+base::Task<base::Result<Removal>> begin_removal(Core& core, EnvironmentRow row, RemovalReason reason, RequestInfo info,
+                                                Store::WriteWork also) {
+  const base::Nanos at = core.wall();
+  const std::uint64_t expected = row.generation++;
+  info.idempotency_key.clear();
+  OperationRow op = core.new_operation("destroy", row, info);
+  op.step = "destroy_recorded";
+  op.detail_json = detail_json(reason.final_state);
+  row.op_id = op.op_id;
+  if (!reason.error.empty()) row.last_error = reason.error;
+  enter_state(row, EnvironmentState::destroying, at);
+  auto recorded = co_await core.commit("destroy_recorded", [&](Tx& tx) -> base::Result<void> {
+    tx.update_environment(row, expected);
+    tx.set_task(row.task_id, reason.task, reason.error, at);
+    tx.cancel_operations(row.vm_id, op.op_id, at);
+    tx.insert_operation(op);
+    tx.add_event(vm_event(row, "vm.destroying", at, reason_json(reason.word)));
+    tx.add_event(task_event(row, reason.task == TaskStatus::completed ? "task.completed" : "task.failed", at,
+                            reason_json(reason.word)));
+    tx.append_env_event(row.vm_id, "state", state_event(row, "destroying", at));
+    if (also) return also(tx);
+    return {};
+  });
+  if (!recorded) co_return std::unexpected(std::move(recorded.error()));
+  core.parts.meters.operation_started("destroy");
+  core.live.end(row.vm_id);
+  co_return Removal{std::move(row), std::move(op)};
+}
+
+base::Task<base::Result<void>> run_removal(Core& core, Removal removal) {
+  const EnvironmentRow& row = removal.row;
+  core.removals.begin(row.vm_id);
+  auto deleted = co_await delete_on_host(core, row, removal.op);
+  base::Result<void> outcome;
+  if (deleted) {
+    outcome = co_await commit_removed(core, row, removal.op);
+  } else {
+    core.log(base::LogLevel::warn, "environment could not be deleted on its host; it will be tried again",
+             {{"vm_id", row.vm_id}, {"error", deleted.error().message}});
+    OperationRow op = removal.op;
+    outcome = refuse(500, "vm " + row.vm_id + " could not be deleted on its host: " + deleted.error().message,
+                     {{"vm_id", row.vm_id}, {"op_id", op.op_id}});
+    finish_operation(op, std::unexpected(outcome.error()), core.wall());
+    const auto noted = co_await core.commit("destroy_failed", [&](Tx& tx) -> base::Result<void> {
+      tx.update_operation(op);
+      return {};
+    });
+    if (!noted) core.log(base::LogLevel::warn, "outcome not recorded", {{"vm_id", row.vm_id}});
+  }
+  core.parts.meters.operation_ended("destroy", outcome ? "done" : "failed");
+  core.removals.finish(row.vm_id, outcome);
+  co_return outcome;
+}
+
+base::Task<base::Result<void>> retry_removal(Core& core, EnvironmentRow row) {
+  if (core.removals.under_way(row.vm_id)) {
+    const auto joined = core.removals.join(row.vm_id);
+    co_return co_await joined.wait(core.parts.executor);
+  }
+  OperationRow op = core.new_operation("destroy", row, {});
+  op.step = "destroy_recorded";
+  // The last word was decided with the first intent: an environment that never ran has failed.
+  op.detail_json = detail_json(row.running_at.count() == 0 && !row.last_error.empty() ? "failed" : "destroyed");
+  auto recorded = co_await core.commit("destroy_again", [&](Tx& tx) -> base::Result<void> {
+    tx.insert_operation(op);
+    return {};
+  });
+  if (!recorded) {
+    if (recorded.error().code == base::Errc::exists) co_return co_await wait_for_other(core, row.vm_id);
+    co_return recorded;
+  }
+  core.parts.meters.operation_started("destroy");
+  co_return co_await run_removal(core, Removal{std::move(row), std::move(op)});
+}
+
+base::Task<base::Result<void>> remove_environment(Core& core, std::string vm_id, std::string tenant,
+                                                  RemovalReason reason, RequestInfo info) {
+  for (;;) {
+    auto row = co_await core.environment(vm_id, tenant);
+    if (!row) co_return std::unexpected(std::move(row.error()));
+    if (row->state == EnvironmentState::destroying) co_return co_await retry_removal(core, std::move(*row));
+    auto removal = co_await begin_removal(core, std::move(*row), reason, info);
+    if (removal) co_return co_await run_removal(core, std::move(*removal));
+    const base::Errc code = removal.error().code;
+    if (code != base::Errc::stale && code != base::Errc::not_found)
+      co_return std::unexpected(std::move(removal.error()));
+  }
+}
+
+}  // namespace fusebox::fleet

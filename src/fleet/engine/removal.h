@@ -1,0 +1,37 @@
+// The end of an environment: intent, deletion on its host, removal of its row.
+//
+// Internal to src/fleet/engine.
+// Contract control-plane.md 5.3, 8.1, 13 pass 8, 15.2, 15.3
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "fleet/engine/core.h"
+
+namespace fusebox::fleet {
+
+struct RemovalReason {
+  std::string_view word;                       // of the event: "requested", "missing", "stuck", "idle", ...
+  TaskStatus task = TaskStatus::failed;        // what becomes of the task
+  std::string error;                           // last_error of environment and task, "" = keeps
+  std::string_view final_state = "destroyed";  // the last word on the wire: "failed" after a boot error
+};
+
+// Records the intent: the generation grows, whatever else was under way is cancelled, its streams end. `also` adds to the
+// same transaction. `stale` when the row has moved on; nothing has happened then.
+struct Removal {
+  EnvironmentRow row;
+  OperationRow op;
+};
+base::Task<base::Result<Removal>> begin_removal(Core& core, EnvironmentRow row, RemovalReason reason, RequestInfo info,
+                                                Store::WriteWork also = {});
+// Deletes on the host and removes the row. On failure the row stays `destroying` for the reconciler.
+base::Task<base::Result<void>> run_removal(Core& core, Removal removal);
+// Both, or joins the removal that is under way; with the row as it is now.
+base::Task<base::Result<void>> remove_environment(Core& core, std::string vm_id, std::string tenant,
+                                                  RemovalReason reason, RequestInfo info);
+// Another try of a removal that failed or whose worker died.
+base::Task<base::Result<void>> retry_removal(Core& core, EnvironmentRow row);
+
+}  // namespace fusebox::fleet
