@@ -1,5 +1,6 @@
 #include "fleet/engine/boot.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/json.h"
@@ -138,7 +139,7 @@ base::Task<base::Result<host::VmRecord>> BootRun::settle_unknown(const Place& pl
 base::Task<base::Result<void>> BootRun::move_to_another_host(std::set<std::string>& tried) {
   EnvironmentRow& row = boot_.row;
   const HostReservation old_share = host_share(row);
-  const Reservation old_room = index_share(row);
+  const schedule::Reservation old_room = index_share(row);
   const std::string old_host = row.host_id;
   tried.insert(old_host);
   FB_CO_TRY(const Choice choice, choose_place(core_, boot_.demand, tried));
@@ -332,7 +333,7 @@ base::Task<base::Result<Outcome>> abandon(Core& core, Boot& boot, base::Error er
     const auto removed = co_await run_removal(on, std::move(what));
     tell.set(removed.has_value());
   };
-  core.work.spawn(remove(core, std::move(*removal), gone));
+  core.jobs.spawn(remove(core, std::move(*removal), gone));
   const auto timer = core.parts.executor.post_at(core.now() + kFailedGoneLimit, [gone] { gone.set(false); });
   co_await gone.wait(core.parts.executor);
   core.parts.executor.cancel(timer);
@@ -373,7 +374,7 @@ base::Task<void> run_boot(Core& core, Boot boot) {
   } else if (!outcome) {
     outcome = co_await abandon(core, boot, std::move(outcome.error()));
   } else if (guest_kind(boot.row.backend).agent) {
-    core.work.spawn(watch_first_health(core, boot.row));
+    core.jobs.spawn(watch_first_health(core, boot.row));
   }
   core.parts.meters.boot_phase(boot.row.backend, outcome ? "ok" : "error", "total",
                                std::chrono::duration<double>(core.now() - boot.began).count());

@@ -16,7 +16,7 @@ struct Boot {
   EnvironmentRow row;
   OperationRow op;  // kind create or fork; its step says where to go on
   BootMaterial material;
-  Demand demand;                    // to place it again when its host does not take it
+  schedule::Demand demand;          // to place it again when its host does not take it
   std::optional<SnapshotRow> seed;  // to be on the host before it is created
   std::string fork_of;              // host name of the source: made by the provider's fork, not by create
   bool interrupted = false;         // by a crash: what a step did is not known

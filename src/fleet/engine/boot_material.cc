@@ -6,7 +6,13 @@
 namespace fusebox::fleet {
 namespace {
 
-constexpr std::string_view kVms = "orchestrator_vms";
+SealedPlace of_vm(std::string_view vm_id, std::string_view column) {
+  return {"orchestrator_vms", vm_id, column};
+}
+base::Result<std::string> open_text(const Vault& vault, const SealedPlace& place, base::ByteView sealed) {
+  FB_TRY(const base::Bytes plain, vault.open(sealed, place));
+  return std::string(base::as_text(plain));
+}
 
 std::string text_of(const base::json::Node& object, std::string_view key) {
   const auto* found = object.find(key);
@@ -26,23 +32,24 @@ base::Result<void> seal_material(Vault& vault, const BootMaterial& material, Env
   base::json::Writer out;
   out.begin_object().key("request").raw(write_create(material.request));
   out.key("cert_pem").string(material.cert_pem).key("key_pem").string(material.key_pem).end_object();
-  FB_TRY(row.boot_sealed, vault.seal(kVms, row.vm_id, "boot_encrypted", out.text()));
-  FB_TRY(row.auth_token_sealed, vault.seal(kVms, row.vm_id, "auth_token_encrypted", material.token));
-  FB_TRY(row.secrets_sealed, vault.seal(kVms, row.vm_id, "secrets_encrypted", secrets_json(material.request.secrets)));
+  FB_TRY(row.boot_sealed, vault.seal(base::as_bytes(out.text()), of_vm(row.vm_id, "boot_encrypted")));
+  FB_TRY(row.auth_token_sealed, vault.seal(base::as_bytes(material.token), of_vm(row.vm_id, "auth_token_encrypted")));
+  FB_TRY(row.secrets_sealed,
+         vault.seal(base::as_bytes(secrets_json(material.request.secrets)), of_vm(row.vm_id, "secrets_encrypted")));
   return {};
 }
 
 base::Result<BootMaterial> open_material(Vault& vault, const EnvironmentRow& row) {
   BootMaterial material;
-  FB_TRY(material.token, vault.open(kVms, row.vm_id, "auth_token_encrypted", row.auth_token_sealed));
-  FB_TRY(const std::string boot, vault.open(kVms, row.vm_id, "boot_encrypted", row.boot_sealed));
+  FB_TRY(material.token, open_text(vault, of_vm(row.vm_id, "auth_token_encrypted"), row.auth_token_sealed));
+  FB_TRY(const std::string boot, open_text(vault, of_vm(row.vm_id, "boot_encrypted"), row.boot_sealed));
   FB_TRY(const auto document, base::json::parse(boot));
   material.cert_pem = text_of(*document.root, "cert_pem");
   material.key_pem = text_of(*document.root, "key_pem");
   const auto* request = document.root->find("request");
   if (request == nullptr) return base::fail(base::Errc::corrupt, "boot material of " + row.vm_id + " has no request");
   FB_TRY(material.request, read_stored_create(base::json::canonical(*request)));
-  FB_TRY(const std::string secrets, vault.open(kVms, row.vm_id, "secrets_encrypted", row.secrets_sealed));
+  FB_TRY(const std::string secrets, open_text(vault, of_vm(row.vm_id, "secrets_encrypted"), row.secrets_sealed));
   FB_TRY(const auto now, base::json::parse(secrets));
   material.request.secrets.clear();
   for (std::size_t i = 0; i < now.root->keys().size(); ++i)
@@ -55,7 +62,8 @@ base::Result<std::string> seal_host_tls(Vault& vault, std::string_view host_id, 
   out.begin_object().key("ca_pem").string(tls.ca_pem).key("fingerprint_sha256").string(tls.fingerprint_sha256);
   out.key("client_cert_pem").string(tls.client_cert_pem);
   if (!tls.client_key_pem.empty()) {
-    FB_TRY(const base::Bytes sealed, vault.seal("orchestrator_hosts", host_id, "tls_json", tls.client_key_pem));
+    FB_TRY(const base::Bytes sealed,
+           vault.seal(base::as_bytes(tls.client_key_pem), {"orchestrator_hosts", host_id, "tls_json"}));
     out.key("client_key_sealed").string(base::to_base64(sealed));
   }
   return out.end_object().take();
@@ -69,9 +77,18 @@ base::Result<HostTls> open_host_tls(Vault& vault, const HostRow& row) {
   tls.client_cert_pem = text_of(*document.root, "client_cert_pem");
   if (const std::string sealed = text_of(*document.root, "client_key_sealed"); !sealed.empty()) {
     FB_TRY(const base::Bytes bytes, base::from_base64(sealed));
-    FB_TRY(tls.client_key_pem, vault.open("orchestrator_hosts", row.host_id, "tls_json", bytes));
+    FB_TRY(tls.client_key_pem, open_text(vault, {"orchestrator_hosts", row.host_id, "tls_json"}, bytes));
   }
   return tls;
+}
+
+base::Result<base::Bytes> seal_host_token(Vault& vault, std::string_view host_id, std::string_view token) {
+  return vault.seal(base::as_bytes(token), {"orchestrator_hosts", host_id, "token_encrypted"});
+}
+
+base::Result<std::string> open_host_token(Vault& vault, const HostRow& row) {
+  if (row.token_sealed.empty()) return std::string();
+  return open_text(vault, {"orchestrator_hosts", row.host_id, "token_encrypted"}, row.token_sealed);
 }
 
 }  // namespace fusebox::fleet

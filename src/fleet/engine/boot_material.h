@@ -32,5 +32,7 @@ struct HostTls {
 };
 base::Result<std::string> seal_host_tls(Vault& vault, std::string_view host_id, const HostTls& tls);  // tls_json
 base::Result<HostTls> open_host_tls(Vault& vault, const HostRow& row);
+base::Result<base::Bytes> seal_host_token(Vault& vault, std::string_view host_id, std::string_view token);
+base::Result<std::string> open_host_token(Vault& vault, const HostRow& row);  // "" when it has none
 
 }  // namespace fusebox::fleet

@@ -1,6 +1,6 @@
 // Environments made from others: forks, forks of snapshots, moves to another host.
-#include "fleet/engine/boot_material.h"
 #include "base/json.h"
+#include "fleet/engine/boot_material.h"
 #include "fleet/engine/create.h"
 #include "fleet/engine/guest.h"
 #include "fleet/engine/removal.h"
@@ -47,7 +47,8 @@ base::Task<base::Result<SnapshotRow>> seed_of_fork(Core& core, RequestInfo info,
     FB_CO_TRY(SnapshotRow seed, co_await core.snapshot(request.reuse_snapshot_id, info.caller.tenant));
     if (seed.vm_id != source.vm_id) co_return no_such_snapshot(request.reuse_snapshot_id);
     if (seed.state != SnapshotState::ready)
-      co_return refuse(409, "snapshot " + seed.snapshot_id + " is " + std::string(to_string(seed.state)) + ", not ready");
+      co_return refuse(409,
+                       "snapshot " + seed.snapshot_id + " is " + std::string(to_string(seed.state)) + ", not ready");
     co_return seed;
   }
   SnapshotRequest snapshot;
@@ -140,11 +141,15 @@ base::Task<base::Result<Outcome>> migrate_environment(Core& core, RequestInfo in
   FB_CO_CHECK(check_copyable(source, place));
   if (request.lazy && !request.live) co_return refuse(400, "lazy needs live");
   if (request.live)
-    co_return refuse(409, "environments of backend \"" + source.backend + "\" cannot move with their memory; the source is untouched");
+    co_return refuse(409, "environments of backend \"" + source.backend +
+                              "\" cannot move with their memory; the source is untouched");
   if (source.host_id.empty())
-    co_return refuse(503, "vm " + vm_id + " runs in the control plane's own process; no registered host holds its files");
-  if (request.target_host_id == source.host_id) co_return refuse(409, "vm " + vm_id + " is on host \"" + source.host_id + "\" already");
-  if (!request.target_host_id.empty() && !core.hosts.find(request.target_host_id)) co_return no_such_host(request.target_host_id);
+    co_return refuse(503,
+                     "vm " + vm_id + " runs in the control plane's own process; no registered host holds its files");
+  if (request.target_host_id == source.host_id)
+    co_return refuse(409, "vm " + vm_id + " is on host \"" + source.host_id + "\" already");
+  if (!request.target_host_id.empty() && !core.hosts.find(request.target_host_id))
+    co_return no_such_host(request.target_host_id);
 
   ForkRequest fork;
   fork.comment = "migrate";
@@ -169,7 +174,8 @@ base::Task<base::Result<Outcome>> migrate_environment(Core& core, RequestInfo in
   // The new one runs: only now the old one goes.
   auto drained = co_await drain_environment(core, inner, source.vm_id);
   if (!drained) core.log(base::LogLevel::warn, "source of a migration did not drain", {{"vm_id", source.vm_id}});
-  auto removed = co_await remove_environment(core, source.vm_id, {}, {.word = "migrated", .task = TaskStatus::completed}, inner);
+  auto removed =
+      co_await remove_environment(core, source.vm_id, {}, {.word = "migrated", .task = TaskStatus::completed}, inner);
   if (!removed) core.log(base::LogLevel::warn, "source of a migration is not gone yet", {{"vm_id", source.vm_id}});
   outcome.status = 200;
   co_return outcome;

@@ -1,6 +1,7 @@
 #include "fleet/engine/core.h"
 
 #include "base/json.h"
+#include "fleet/engine/boot_material.h"
 #include "fleet/render/views.h"
 
 namespace fusebox::fleet {
@@ -13,17 +14,15 @@ namespace {
 
 ProviderMaker maker_of(EngineParts& parts) {
   return [&parts](const HostRow& row) -> base::Result<std::shared_ptr<host::Provider>> {
-    ProviderFactory::Remote remote;
+    host::ProviderFactory::Remote remote;
     remote.url = row.url;
     remote.backend = row.backend;
     remote.features = row.features;
     remote.agent_name = row.agent_name;
     remote.agent_version = row.agent_version;
-    if (!row.token_sealed.empty()) {
-      auto token = parts.vault.open("orchestrator_hosts", row.host_id, "token_encrypted", row.token_sealed);
-      if (!token) return base::fail(base::Errc::denied, "host token cannot be decrypted");
-      remote.token = std::move(*token);
-    }
+    auto token = open_host_token(parts.vault, row);
+    if (!token) return base::fail(base::Errc::denied, "host token cannot be decrypted");
+    remote.token = std::move(*token);
     if (!row.tls_json.empty()) {
       FB_TRY(const HostTls tls, open_host_tls(parts.vault, row));
       remote.ca_pem = tls.ca_pem;
@@ -35,8 +34,8 @@ ProviderMaker maker_of(EngineParts& parts) {
   };
 }
 
-PlacementPolicy policy_of(const EngineOptions& options) {
-  return options.placement_policy == "binpack" ? PlacementPolicy::binpack : PlacementPolicy::spread;
+schedule::PlacementPolicy policy_of(const EngineOptions& options) {
+  return options.placement_policy == "binpack" ? schedule::PlacementPolicy::binpack : schedule::PlacementPolicy::spread;
 }
 
 }  // namespace
@@ -44,7 +43,7 @@ PlacementPolicy policy_of(const EngineOptions& options) {
 Core::Core(EngineParts parts_in)
     : parts(std::move(parts_in)),
       hosts(parts.executor, policy_of(parts.options), maker_of(parts)),
-      work(parts.executor),
+      jobs(parts.executor),
       closing_signal(parts.executor) {}
 
 base::Nanos Core::wall() const noexcept {
@@ -63,8 +62,8 @@ Incarnation Core::new_incarnation() {
   return incarnation;
 }
 
-base::Task<base::Result<void>> Core::commit(std::string_view step, Store::WriteWork work_in) {
-  auto done = co_await parts.store.write(parts.executor, std::move(work_in));
+base::Task<base::Result<void>> Core::commit(std::string_view step, Store::WriteWork work) {
+  auto done = co_await parts.store.write(parts.executor, std::move(work));
   if (done && parts.on_step) parts.on_step(step);
   co_return done;
 }
@@ -208,7 +207,7 @@ HostReservation host_share(const EnvironmentRow& row) {
           .gpus = row.gpu_profile.empty() ? row.gpus : 0};
 }
 
-Reservation index_share(const EnvironmentRow& row) {
+schedule::Reservation index_share(const EnvironmentRow& row) {
   return {.cpus = row.cpus,
           .ram_mb = row.ram_mb,
           .storage_gb = row.storage_gb,

@@ -27,7 +27,7 @@ namespace fusebox::fleet {
 struct EngineParts {
   base::Executor& executor;
   Store& store;
-  ProviderFactory& providers;
+  host::ProviderFactory& providers;
   Vault& vault;
   const base::Clock& clock;
   base::Random& random;
@@ -54,7 +54,7 @@ struct Core {
   LiveTable live;
   Awaited<base::Result<Outcome>> outcomes;  // by op_id: operations this replica works on
   Awaited<base::Result<void>> removals;     // by vm_id: environments that are being destroyed here
-  base::TaskScope work;                     // every operation under way
+  base::TaskScope jobs;                     // every operation under way
   base::Signal closing_signal;
   std::int32_t creates_in_flight = 0;
   bool closing = false;
@@ -109,7 +109,7 @@ std::string reason_json(std::string_view reason);
 // Row and SSE event of one transition: state, times, view. `expected` is the generation the row had when it was read.
 void enter_state(EnvironmentRow& row, EnvironmentState state, base::Nanos at);
 HostReservation host_share(const EnvironmentRow& row);
-Reservation index_share(const EnvironmentRow& row);
+schedule::Reservation index_share(const EnvironmentRow& row);
 
 // `op` ends with this outcome, in the transaction that ends it.
 void finish_operation(OperationRow& op, const base::Result<Outcome>& outcome, base::Nanos at);

@@ -58,19 +58,19 @@ base::Result<void> check_devices(Tx& tx, const EnvironmentRow& row) {
 }
 
 base::Result<void> make_credentials(Core& core, EnvironmentRow& row, BootMaterial& material) {
-  material.token = new_guest_token(core.parts.random);
+  material.token = new_vm_token(core.parts.random);
   if (!guest_kind(row.backend).agent) return {};
   const base::Nanos wall = core.wall();
-  FB_TRY(base::SelfSigned made,
-         base::make_self_signed(row.vm_id, core.parts.random, wall, wall + base::Nanos{kCertificateLife}));
+  FB_TRY(base::Certificate made, base::make_self_signed(row.vm_id, wall - std::chrono::minutes{1},
+                                                        wall + base::Nanos{kCertificateLife}, core.parts.random));
   row.cert_sha256.assign(made.fingerprint.bytes.begin(), made.fingerprint.bytes.end());
   row.cert_not_after = wall + base::Nanos{kCertificateLife};
-  material.cert_pem = std::move(made.cert_pem);
+  material.cert_pem = std::move(made.certificate_pem);
   material.key_pem = std::move(made.key_pem);
   return {};
 }
 
-EnvironmentRow row_of(Core& core, const CreateRequest& request, const Demand& demand, const Origin& origin) {
+EnvironmentRow row_of(Core& core, const CreateRequest& request, const schedule::Demand& demand, const Origin& origin) {
   EnvironmentRow row;
   row.vm_id = origin.vm_id.empty() ? core.parts.options.vm_prefix + request.task_id : origin.vm_id;
   row.host_vm_name = host_name_of(row.vm_id);
@@ -126,9 +126,9 @@ base::Task<base::Result<Outcome>> record_refusal(Core& core, const RequestInfo& 
   co_return outcome;
 }
 
-base::Result<Choice> choose(Core& core, const Demand& demand, const Origin& origin) {
+base::Result<Choice> choose(Core& core, const schedule::Demand& demand, const Origin& origin) {
   if (!origin.prefer_host.empty()) {
-    Demand at_home = demand;
+    schedule::Demand at_home = demand;
     at_home.host_pin = origin.prefer_host;
     if (auto choice = choose_place(core, at_home)) return choice;
   }
@@ -174,7 +174,7 @@ base::Task<void> boot_in_flight(Core& core, Boot boot, std::shared_ptr<InFlight>
 
 // Places and records until a host has the room: another replica may have taken it in between.
 base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& info, const CreateRequest& request,
-                                                Demand demand, const Origin& origin) {
+                                                schedule::Demand demand, const Origin& origin) {
   Boot boot;
   boot.began = core.now();
   boot.seed = origin.seed;
@@ -235,9 +235,9 @@ std::string host_name_of(std::string_view vm_id) {
   return mapped + "-" + base::to_hex(base::sha256(base::as_bytes(vm_id)).bytes).substr(0, 10);
 }
 
-Demand demand_of(const CreateRequest& request) {
+schedule::Demand demand_of(const CreateRequest& request) {
   const EnvironmentSpec& spec = request.spec;
-  Demand demand;
+  schedule::Demand demand;
   demand.cpus = spec.cpus == 0 ? 1 : spec.cpus;
   demand.ram_mb = spec.ram_mb == 0 ? 512 : spec.ram_mb;
   demand.storage_gb = spec.storage_gb;
@@ -293,7 +293,7 @@ base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo inf
                      {{"limit", std::to_string(core.parts.options.max_inflight_creates)}});
   const auto one = std::make_shared<InFlight>(core.creates_in_flight);
 
-  Demand demand = demand_of(request);
+  schedule::Demand demand = demand_of(request);
   if (!request.seed_snapshot_id.empty() && !origin.seed) {
     FB_CO_TRY(origin.seed, co_await find_seed(core, request.seed_snapshot_id, info.caller.tenant));
     origin.source_snapshot_id = origin.seed->snapshot_id;
@@ -322,7 +322,7 @@ base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo inf
   const std::string op_id = boot->op.op_id;
   const std::string first_view = boot->row.view_json;
   core.outcomes.begin(op_id);
-  core.work.spawn(boot_in_flight(core, std::move(*boot), one));
+  core.jobs.spawn(boot_in_flight(core, std::move(*boot), one));
   co_return co_await answer_of(core, op_id, info, first_view, "/v1/environments/" + vm_id);
 }
 

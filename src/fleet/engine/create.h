@@ -29,7 +29,7 @@ base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo inf
                                                      Origin origin);
 
 // The demand of a request with effective sizes.
-Demand demand_of(const CreateRequest& request);
+schedule::Demand demand_of(const CreateRequest& request);
 // A name that hosts take unchanged (8.2).
 std::string host_name_of(std::string_view vm_id);
 

@@ -26,6 +26,7 @@
 #include "fleet/api_error.h"
 #include "fleet/engine/options.h"
 #include "fleet/store/store.h"
+#include "host/api/factory.h"
 #include "host/api/provider.h"
 
 namespace fusebox::fleet {
@@ -115,6 +116,9 @@ class Engine {
   };
   virtual base::Task<base::Result<GuestAgent>> guest_agent(base::Executor& home, RequestInfo info,
                                                            std::string vm_id) = 0;
+
+  // For checks of requests, which ask in their own order (5.2). Any thread.
+  virtual bool host_exists(std::string_view host_id) const noexcept = 0;
 
   // Environments whose host does not answer: views say host_reachable:false. Any thread.
   virtual bool host_reachable(std::string_view host_id) const noexcept = 0;

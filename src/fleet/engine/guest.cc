@@ -43,7 +43,7 @@ class Lease final : public GuestLease {
       });
       if (!done) core.log(base::LogLevel::warn, "activity not recorded", {{"vm_id", vm_id}});
     };
-    core_.work.spawn(write(core_, row_.vm_id, at));
+    core_.jobs.spawn(write(core_, row_.vm_id, at));
   }
 
   Core& core_;
@@ -183,7 +183,7 @@ base::Task<base::Result<Outcome>> drain_environment(Core& core, RequestInfo info
     tell.set(co_await run_drain(on, std::move(what.row), std::move(what.op)));
   };
   const base::Completion<base::Result<void>> done;
-  core.work.spawn(work(core, std::move(began), done));
+  core.jobs.spawn(work(core, std::move(began), done));
   auto drained = co_await done.wait(core.parts.executor);
   if (!drained && drained.error().code != base::Errc::stale) co_return std::unexpected(std::move(drained.error()));
   FB_CO_TRY(const EnvironmentRow after, co_await core.environment(vm_id, info.caller.tenant));
@@ -194,11 +194,11 @@ base::Task<base::Result<void>> run_rotation(Core& core, EnvironmentRow row, Oper
   FB_CO_TRY(const BootMaterial old, open_material(core.parts.vault, row));
   FB_CO_TRY(const Place place, core.place_of(row));
   BootMaterial fresh = old;
-  fresh.token = new_guest_token(core.parts.random);
+  fresh.token = new_vm_token(core.parts.random);
   const base::Nanos wall = core.wall();
-  FB_CO_TRY(base::SelfSigned made,
-            base::make_self_signed(row.vm_id, core.parts.random, wall, wall + base::Nanos{kCertificateLife}));
-  fresh.cert_pem = made.cert_pem;
+  FB_CO_TRY(base::Certificate made, base::make_self_signed(row.vm_id, wall - std::chrono::minutes{1},
+                                                           wall + base::Nanos{kCertificateLife}, core.parts.random));
+  fresh.cert_pem = made.certificate_pem;
   fresh.key_pem = made.key_pem;
   GuestSetup with_new{core, row, &op, fresh, place};
   auto done = co_await with_new.upload(false);
@@ -241,7 +241,7 @@ base::Task<base::Result<void>> rotate_token(Core& core, RequestInfo info, std::s
     tell.set(co_await run_rotation(on, std::move(what.row), std::move(what.op)));
   };
   const base::Completion<base::Result<void>> done;
-  core.work.spawn(work(core, std::move(began), done));
+  core.jobs.spawn(work(core, std::move(began), done));
   co_return co_await done.wait(core.parts.executor);
 }
 

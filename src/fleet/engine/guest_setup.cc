@@ -46,11 +46,9 @@ GuestKind guest_kind(std::string_view backend) noexcept {
 }
 
 std::string redacted(const BootMaterial& material, std::string_view text) {
-  std::vector<std::string> values;
+  std::vector<std::string_view> values{material.token, material.request.gateway_token};
   for (const auto& [key, value] : material.request.secrets) values.push_back(value);
-  values.push_back(material.token);
-  values.push_back(material.request.gateway_token);
-  return Redactor(std::move(values)).apply(text);
+  return Redactor(values).redact(text);
 }
 
 base::Task<base::Result<host::ExecResult>> GuestSetup::sh(std::vector<std::string> argv, base::Nanos limit) {
@@ -66,7 +64,8 @@ base::Task<base::Result<host::ExecResult>> GuestSetup::sh(std::vector<std::strin
 base::Task<base::Result<void>> GuestSetup::mount_tmpfs() {
   if (!guest_kind(row.backend).agent || core.parts.options.guest_tmpfs == "off") co_return base::Result<void>{};
   if (place.has("guest-tmpfs") && place.host) co_return base::Result<void>{};
-  auto done = co_await sh({"sh", "-c", std::string(kTmpfsCommand)}, kTmpfsLimit);
+  std::vector<std::string> argv{"sh", "-c", std::string(kTmpfsCommand)};
+  auto done = co_await sh(std::move(argv), kTmpfsLimit);
   if (!done) {
     const auto* failure = dynamic_cast<const host::WireFailure*>(done.error().detail.get());
     const bool no_exec = done.error().code == base::Errc::unsupported ||
@@ -142,7 +141,8 @@ base::Result<void> GuestSetup::script_failed(const host::ExecResult& result, bas
 base::Task<base::Result<void>> GuestSetup::run_text(std::string text, base::Nanos limit, std::string what) {
   std::vector<std::string> argv{"sh", "-lc", text};
   if (place.has("guest-channel") || text.size() > kScriptArgumentMax) {
-    auto stored = co_await upload_one({.path = "/fuse/startup.sh", .bytes = std::move(text), .mode = 0600});
+    GuestFile file{.path = "/fuse/startup.sh", .bytes = std::move(text), .mode = 0600};
+    auto stored = co_await upload_one(std::move(file));
     if (!stored) co_return stored;
     argv[2] = ". /fuse/startup.sh";
   }

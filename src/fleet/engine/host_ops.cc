@@ -80,8 +80,8 @@ std::string instances_json(const host::Capacity& capacity) {
 
 struct Number {
   std::string_view name;
-  std::int64_t HostRow::*field;
-  std::int64_t host::Capacity::*probed;
+  std::int64_t HostRow::* field;
+  std::int64_t host::Capacity::* probed;
 };
 constexpr Number kNumbers[] = {
     {"cpus", &HostRow::cpus_total, &host::Capacity::cpus},
@@ -106,7 +106,8 @@ base::Result<void> apply_probe(HostRow& row, const host::Capacity& capacity, std
     return refuse(400, "capacity.arch is " + row.arch + ", but the host at " + row.url + " is " + capacity.arch);
   if (row.arch.empty()) row.arch = capacity.arch;
   if (!row.gpu_kind.empty() && !capacity.gpu_kind.empty() && row.gpu_kind != capacity.gpu_kind)
-    warnings.push_back("declared gpu_kind \"" + row.gpu_kind + "\" differs from the probed \"" + capacity.gpu_kind + "\"");
+    warnings.push_back("declared gpu_kind \"" + row.gpu_kind + "\" differs from the probed \"" + capacity.gpu_kind +
+                       "\"");
   if (row.gpu_kind.empty()) row.gpu_kind = capacity.gpu_kind;
   if (row.gpus_total == 0 && row.backend == "qemu") row.gpus_total = capacity.gpus;
   row.gpu_devices_json = devices_json(capacity);
@@ -139,7 +140,7 @@ base::Result<HostRow> row_of(Core& core, const HostRequest& request) {
   row.gpu_kind = request.gpu_kind;
   row.mig_profiles = request.mig_profiles;
   if (!request.token.empty()) {
-    FB_TRY(row.token_sealed, core.parts.vault.seal("orchestrator_hosts", row.host_id, "token_encrypted", request.token));
+    FB_TRY(row.token_sealed, seal_host_token(core.parts.vault, row.host_id, request.token));
   }
   const HostTls tls{request.ca_pem, request.fingerprint_sha256, request.client_cert_pem, request.client_key_pem};
   if (!tls.ca_pem.empty() || !tls.fingerprint_sha256.empty() || !tls.client_cert_pem.empty()) {
@@ -149,8 +150,8 @@ base::Result<HostRow> row_of(Core& core, const HostRequest& request) {
   return row;
 }
 
-ProviderFactory::Remote probe_target(const HostRequest& request) {
-  ProviderFactory::Remote remote;
+host::ProviderFactory::Remote probe_target(const HostRequest& request) {
+  host::ProviderFactory::Remote remote;
   remote.url = request.url;
   remote.token = request.token;
   remote.backend = request.backend;
@@ -213,7 +214,8 @@ base::Task<void> evict(Core& core, std::string host_id, std::int64_t timeout_sec
     if (!left || left->empty()) co_return;
     std::size_t removed = 0;
     for (const EnvironmentRow& row : *left) {
-      auto gone = co_await remove_environment(core, row.vm_id, {}, {.word = "evicted", .error = "host was drained"}, {});
+      auto gone =
+          co_await remove_environment(core, row.vm_id, {}, {.word = "evicted", .error = "host was drained"}, {});
       if (gone) ++removed;
     }
     if (removed == 0) co_return;  // the reconciler keeps trying what is destroying
@@ -287,7 +289,8 @@ base::Task<base::Result<void>> set_cordoned(Core& core, std::string host_id, boo
   co_return co_await refresh_host(core, host_id);
 }
 
-base::Task<base::Result<void>> drain_host(Core& core, std::string host_id, bool evict_all, std::int64_t timeout_seconds) {
+base::Task<base::Result<void>> drain_host(Core& core, std::string host_id, bool evict_all,
+                                          std::int64_t timeout_seconds) {
   if (!core.hosts.find(host_id)) co_return no_such_host(host_id);
   const base::Nanos at = core.wall();
   FB_CO_CHECK(co_await core.commit("host_draining", [&](Tx& tx) -> base::Result<void> {
@@ -296,12 +299,13 @@ base::Task<base::Result<void>> drain_host(Core& core, std::string host_id, bool 
     return {};
   }));
   FB_CO_CHECK(co_await refresh_host(core, host_id));
-  if (evict_all) core.work.spawn(evict(core, host_id, timeout_seconds));
+  if (evict_all) core.jobs.spawn(evict(core, host_id, timeout_seconds));
   co_return base::Result<void>{};
 }
 
 base::Task<base::Result<void>> remove_host(Core& core, std::string host_id) {
-  FB_CO_TRY(const auto row, co_await core.get<std::optional<HostRow>>([&](Reader& reader) { return reader.host(host_id); }));
+  FB_CO_TRY(const auto row,
+            co_await core.get<std::optional<HostRow>>([&](Reader& reader) { return reader.host(host_id); }));
   if (!row) co_return no_such_host(host_id);
   EnvironmentFilter filter;
   filter.host_id = host_id;
@@ -336,7 +340,8 @@ base::Task<base::Result<void>> remove_host(Core& core, std::string host_id) {
 void take_capacity(ManagedHost& host, const host::Capacity& capacity) {
   const std::set<std::string> fields = probed_fields(host.row);
   for (const Number& number : kNumbers) {
-    if (fields.contains(std::string(number.name))) host.row.*number.field = std::max<std::int64_t>(0, capacity.*number.probed);
+    if (fields.contains(std::string(number.name)))
+      host.row.*number.field = std::max<std::int64_t>(0, capacity.*number.probed);
   }
   if (!capacity.gpu_devices.empty()) host.row.gpu_devices_json = devices_json(capacity);
   if (!capacity.mig_instances.empty()) host.row.mig_instances_json = instances_json(capacity);
@@ -390,7 +395,8 @@ base::Task<void> age_hosts(Core& core) {
     const base::Nanos at = core.wall();
     const auto written = co_await core.commit("host_aged", [&](Tx& tx) -> base::Result<void> {
       tx.set_host_contact(row);
-      if (row.reach_state == Reachability::unreachable) tx.add_event(event_of("host", row.host_id, "host.unreachable", at));
+      if (row.reach_state == Reachability::unreachable)
+        tx.add_event(event_of("host", row.host_id, "host.unreachable", at));
       return {};
     });
     if (!written) core.log(base::LogLevel::warn, "state of a host not recorded", {{"host_id", row.host_id}});
@@ -418,16 +424,16 @@ base::Task<base::Result<void>> take_heartbeat(Core& core, std::string host_id, H
 }
 
 base::Task<base::Result<std::string>> explain_placement(Core& core, CreateRequest request) {
-  Demand demand = demand_of(request);
+  schedule::Demand demand = demand_of(request);
   if (demand.backend.empty()) demand.backend = default_backend(core, demand);
   base::json::Writer out;
   out.begin_object().key("hosts").begin_array();
-  for (const Explanation& one : core.hosts.index().explain(demand)) {
-    out.begin_object().key("host_id").string(one.host_id).key("fits").boolean(one.fits);
-    if (one.fits)
+  for (const schedule::Explanation& one : core.hosts.index().explain(demand)) {
+    out.begin_object().key("host_id").string(one.host_id).key("fits").boolean(one.rejection.empty());
+    if (one.rejection.empty())
       out.key("score").integer(one.rank.score);
     else
-      out.key("reason").string(one.reason);
+      out.key("reason").string(one.rejection);
     out.end_object();
   }
   out.end_array().key("decision").begin_object();
@@ -438,7 +444,7 @@ base::Task<base::Result<std::string>> explain_placement(Core& core, CreateReques
     out.key("backend").string(choice->backend.empty() ? "any" : choice->backend);
     if (!choice->host_id.empty()) {
       out.key("host_id").string(choice->host_id);
-      core.hosts.release(choice->host_id, reservation_of(demand, choice->placed));
+      core.hosts.release(choice->host_id, schedule::reservation_of(demand, choice->placed));
     }
   }
   co_return out.end_object().end_object().take();
@@ -447,14 +453,16 @@ base::Task<base::Result<std::string>> explain_placement(Core& core, CreateReques
 base::Task<base::Result<void>> load_hosts(Core& core) {
   std::string after;
   for (;;) {
-    FB_CO_TRY(auto rows, co_await core.get<std::vector<HostRow>>([&](Reader& reader) { return reader.hosts(after, kPage); }));
+    FB_CO_TRY(auto rows,
+              co_await core.get<std::vector<HostRow>>([&](Reader& reader) { return reader.hosts(after, kPage); }));
     if (rows.empty()) co_return base::Result<void>{};
     after = rows.back().host_id;
     for (HostRow& row : rows) {
       Reader::BoundDevices devices;
       if (row.gpus_total > 0 || !row.mig_profiles.empty()) {
         const std::string id = row.host_id;
-        FB_CO_TRY(devices, co_await core.get<Reader::BoundDevices>([&](Reader& reader) { return reader.bound_devices(id); }));
+        FB_CO_TRY(devices,
+                  co_await core.get<Reader::BoundDevices>([&](Reader& reader) { return reader.bound_devices(id); }));
       }
       // Nobody is judged by the time this process was down.
       if (row.reach_state == Reachability::suspect) row.reach_state = Reachability::reachable;

@@ -15,8 +15,8 @@ std::string text_of(const base::json::Node& object, std::string_view key) {
   return found != nullptr && found->is_string() ? found->string() : std::string();
 }
 
-std::vector<GpuDevice> devices_of(const std::string& json) {
-  std::vector<GpuDevice> devices;
+std::vector<schedule::GpuDevice> devices_of(const std::string& json) {
+  std::vector<schedule::GpuDevice> devices;
   const auto document = base::json::parse(json);
   if (!document) return devices;
   for (const auto& node : document->root->elements())
@@ -24,8 +24,8 @@ std::vector<GpuDevice> devices_of(const std::string& json) {
   return devices;
 }
 
-std::vector<MigInstance> instances_of(const std::string& json) {
-  std::vector<MigInstance> instances;
+std::vector<schedule::MigInstance> instances_of(const std::string& json) {
+  std::vector<schedule::MigInstance> instances;
   const auto document = base::json::parse(json);
   if (!document) return instances;
   for (const auto& node : document->root->elements())
@@ -35,12 +35,12 @@ std::vector<MigInstance> instances_of(const std::string& json) {
 
 }  // namespace
 
-HostDirectory::HostDirectory(base::Executor& executor, PlacementPolicy policy, ProviderMaker maker)
+HostDirectory::HostDirectory(base::Executor& executor, schedule::PlacementPolicy policy, ProviderMaker maker)
     : executor_(executor), maker_(std::move(maker)), index_(policy) {}
 
-HostView HostDirectory::view_of(const ManagedHost& host) const {
+schedule::HostView HostDirectory::view_of(const ManagedHost& host) const {
   const HostRow& row = host.row;
-  HostView view;
+  schedule::HostView view;
   view.id = row.host_id;
   view.state = row.state;
   view.reachability = host.provider ? row.reach_state : Reachability::unreachable;
@@ -70,7 +70,7 @@ HostView HostDirectory::view_of(const ManagedHost& host) const {
 }
 
 void HostDirectory::upsert(HostRow row, const Reader::BoundDevices& devices) {
-  HostReserved& taken = devices_[row.host_id];
+  schedule::HostReserved& taken = devices_[row.host_id];
   taken.gpu_uuids = {devices.gpu_uuids.begin(), devices.gpu_uuids.end()};
   taken.mig_instance_uuids = {devices.mig_instance_uuids.begin(), devices.mig_instance_uuids.end()};
   taken.mig_profiles = devices.mig_profiles;
@@ -99,7 +99,8 @@ void HostDirectory::upsert(HostRow row, const Reader::BoundDevices& devices) {
 void HostDirectory::changed(const ManagedHost& host) {
   const bool down = !host.provider || host.row.reach_state == Reachability::unreachable;
   {
-    const std::lock_guard lock(unreachable_mutex_);
+    const std::lock_guard lock(ids_mutex_);
+    known_.insert(host.row.host_id);
     if (down)
       unreachable_.insert(host.row.host_id);
     else
@@ -109,7 +110,7 @@ void HostDirectory::changed(const ManagedHost& host) {
   index_.upsert(view_of(host));
 }
 
-void HostDirectory::account(std::string_view host_id, const Reservation& taken, int by) {
+void HostDirectory::account(std::string_view host_id, const schedule::Reservation& taken, int by) {
   const auto found = hosts_.find(host_id);
   if (found == hosts_.end()) return;
   HostRow& row = found->second->row;
@@ -119,12 +120,12 @@ void HostDirectory::account(std::string_view host_id, const Reservation& taken, 
   add(row.storage_gb_allocated, taken.storage_gb);
   add(row.vm_count_allocated, 1);
   if (taken.gpu_profile.empty()) add(row.gpus_allocated, taken.gpus);
-  HostReserved& devices = devices_[row.host_id];
+  schedule::HostReserved& devices = devices_[row.host_id];
   if (by > 0) {
-    fleet::reserve(devices, taken);
+    schedule::reserve(devices, taken);
     (void)index_.reserve(host_id, taken);
   } else {
-    fleet::release(devices, taken);
+    schedule::release(devices, taken);
     (void)index_.release(host_id, taken);
   }
 }
@@ -135,7 +136,8 @@ void HostDirectory::remove(std::string_view host_id) {
   hosts_.erase(found);
   if (const auto taken = devices_.find(host_id); taken != devices_.end()) devices_.erase(taken);
   index_.remove(host_id);
-  const std::lock_guard lock(unreachable_mutex_);
+  const std::lock_guard lock(ids_mutex_);
+  if (const auto known = known_.find(host_id); known != known_.end()) known_.erase(known);
   if (const auto down = unreachable_.find(host_id); down != unreachable_.end()) unreachable_.erase(down);
   unreachable_count_.store(unreachable_.size(), std::memory_order_relaxed);
 }
@@ -197,8 +199,13 @@ bool HostDirectory::age(ManagedHost& host, base::Nanos now, base::Nanos wall, ba
 
 bool HostDirectory::reachable(std::string_view host_id) const noexcept {
   if (unreachable_count_.load(std::memory_order_relaxed) == 0) return true;
-  const std::lock_guard lock(unreachable_mutex_);
+  const std::lock_guard lock(ids_mutex_);
   return !unreachable_.contains(host_id);
+}
+
+bool HostDirectory::known(std::string_view host_id) const noexcept {
+  const std::lock_guard lock(ids_mutex_);
+  return known_.contains(host_id);
 }
 
 }  // namespace fusebox::fleet

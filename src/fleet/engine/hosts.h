@@ -4,7 +4,7 @@
 // that two decisions never take the same room; the store's guard has the last word where several replicas place.
 //
 // Owner    owns a Provider per host. A Provider that is replaced stays until its calls have ended (shared).
-// Threads  the engine's executor; reachable(): any.
+// Threads  the engine's executor; reachable(), known(): any.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,7 @@
 #include "base/wait.h"
 #include "fleet/engine/options.h"
 #include "fleet/schedule/host_index.h"
-#include "fleet/store/records.h"
+#include "fleet/store/store.h"
 #include "host/api/provider.h"
 
 namespace fusebox::fleet {
@@ -42,7 +42,7 @@ using ProviderMaker = std::function<base::Result<std::shared_ptr<host::Provider>
 
 class HostDirectory {
  public:
-  HostDirectory(base::Executor& executor, PlacementPolicy policy, ProviderMaker maker);
+  HostDirectory(base::Executor& executor, schedule::PlacementPolicy policy, ProviderMaker maker);
 
   // A row that is new or has changed. `devices`: what of its GPUs is taken.
   void upsert(HostRow row, const Reader::BoundDevices& devices);
@@ -53,10 +53,10 @@ class HostDirectory {
   bool serves(std::string_view backend) const;  // some host has it
   bool serves_vms() const;                      // some host has firecracker or qemu
 
-  const HostIndex& index() const noexcept { return index_; }
+  const schedule::HostIndex& index() const noexcept { return index_; }
   // What a placement that was decided takes, and gives back. An unknown host: nothing.
-  void reserve(std::string_view host_id, const Reservation& taken) { account(host_id, taken, 1); }
-  void release(std::string_view host_id, const Reservation& taken) { account(host_id, taken, -1); }
+  void reserve(std::string_view host_id, const schedule::Reservation& taken) { account(host_id, taken, 1); }
+  void release(std::string_view host_id, const schedule::Reservation& taken) { account(host_id, taken, -1); }
   // After a change of `host.row`, features or images that is not an upsert.
   void changed(const ManagedHost& host);
 
@@ -68,20 +68,22 @@ class HostDirectory {
   bool age(ManagedHost& host, base::Nanos now, base::Nanos wall, base::Nanos suspect, base::Nanos unreachable);
 
   bool reachable(std::string_view host_id) const noexcept;
+  bool known(std::string_view host_id) const noexcept;
 
  private:
   bool set_reach(ManagedHost& host, Reachability state, base::Nanos wall);
-  HostView view_of(const ManagedHost& host) const;
-  void account(std::string_view host_id, const Reservation& taken, int by);
+  schedule::HostView view_of(const ManagedHost& host) const;
+  void account(std::string_view host_id, const schedule::Reservation& taken, int by);
 
   base::Executor& executor_;
   ProviderMaker maker_;
-  HostIndex index_;
+  schedule::HostIndex index_;
   std::map<std::string, std::shared_ptr<ManagedHost>, std::less<>> hosts_;
-  std::map<std::string, HostReserved, std::less<>> devices_;  // the device part of what is reserved
-  std::atomic<std::size_t> unreachable_count_{0};             // so that the common question takes no lock
-  mutable std::mutex unreachable_mutex_;
-  std::set<std::string, std::less<>> unreachable_;  // guarded by unreachable_mutex_
+  std::map<std::string, schedule::HostReserved, std::less<>> devices_;  // the device part of what is reserved
+  std::atomic<std::size_t> unreachable_count_{0};                       // so that the common question takes no lock
+  mutable std::mutex ids_mutex_;
+  std::set<std::string, std::less<>> known_;        // guarded by ids_mutex_
+  std::set<std::string, std::less<>> unreachable_;  // the same
 };
 
 }  // namespace fusebox::fleet

@@ -5,12 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <string>
-#include <vector>
-
-#include "host/api/provider.h"
 
 namespace fusebox::fleet {
 
@@ -44,31 +39,6 @@ struct EngineOptions {
   std::int32_t sse_retention_hours = 24;
   std::int32_t max_inflight_creates = 64;
   std::string host_url_cidrs;
-};
-
-// Reaches hosts. A fleet knows of them only this.
-class ProviderFactory {
- public:
-  virtual ~ProviderFactory() = default;
-  struct Remote {
-    std::string url, token, backend;
-    std::string ca_pem, fingerprint_sha256, client_cert_pem, client_key_pem;
-    std::vector<std::string> features;  // as last told; updated by capacity()
-    std::string agent_name, agent_version;
-  };
-  virtual std::unique_ptr<host::Provider> remote(const Remote& remote) = 0;
-  // Providers of this process by backend ("wasm", "stub", or the agent of FIRECRACKER_BASE_URL as "firecracker"); null =
-  // not here.
-  virtual host::Provider* local(std::string_view backend) = 0;
-  virtual std::vector<std::string> local_backends() const = 0;
-  // GET of a guest agent (https, certificate pinned by `fingerprint`): the status of its answer.
-  virtual base::Task<base::Result<int>> guest_get(std::string url, std::string path, std::string token,
-                                                  std::string fingerprint, std::chrono::nanoseconds limit) = 0;
-  // A grant for pulling an artifact from that host (host-agent.md 9.2), and the address another host reaches it at.
-  struct Grant {
-    std::string peer_url, grant;
-  };
-  virtual base::Result<Grant> grant(const Remote& holder, std::string_view digest) = 0;
 };
 
 }  // namespace fusebox::fleet

@@ -6,7 +6,7 @@ namespace fusebox::fleet {
 namespace {
 
 // Asked for a place on a certain machine: the default provider is none.
-bool names_machine(const Demand& demand) {
+bool names_machine(const schedule::Demand& demand) {
   return !demand.host_pin.empty() || !demand.labels.empty() || !demand.region.empty();
 }
 
@@ -15,7 +15,7 @@ bool is_vm_backend(std::string_view backend) {
 }
 
 // With hosts that serve the backend the scheduler decides; without, the provider of this process.
-bool takes_default_provider(Core& core, const Demand& demand) {
+bool takes_default_provider(Core& core, const schedule::Demand& demand) {
   if (names_machine(demand) || demand.gpus > 0) return false;
   if (demand.has_seed && !demand.seed.holders.empty()) return false;
   if (demand.backend.empty()) return false;
@@ -23,31 +23,32 @@ bool takes_default_provider(Core& core, const Demand& demand) {
   return core.parts.providers.local(demand.backend) != nullptr;
 }
 
-base::Result<Choice> at_host(Core& core, const Demand& demand, Placed placed) {
+base::Result<Choice> at_host(Core& core, const schedule::Demand& demand, schedule::Placed placed) {
   const auto host = core.hosts.find(placed.host_id);
   if (!host) return refuse(503, "host \"" + placed.host_id + "\" was removed");
-  core.hosts.reserve(placed.host_id, reservation_of(demand, placed));
+  core.hosts.reserve(placed.host_id, schedule::reservation_of(demand, placed));
   return Choice{placed.host_id, host->row.backend, std::move(placed)};
 }
 
 // The best of those not tried, which the index cannot be asked for.
-base::Result<Choice> elsewhere(Core& core, const Demand& demand, const std::set<std::string>& tried) {
-  const Explanation* best = nullptr;
+base::Result<Choice> elsewhere(Core& core, const schedule::Demand& demand, const std::set<std::string>& tried) {
+  const schedule::Explanation* best = nullptr;
   const auto all = core.hosts.index().explain(demand);
-  const PlacementPolicy policy =
-      core.parts.options.placement_policy == "binpack" ? PlacementPolicy::binpack : PlacementPolicy::spread;
-  for (const Explanation& one : all) {
-    if (!one.fits || tried.contains(one.host_id)) continue;
-    if (best == nullptr || better(one.rank, one.host_id, best->rank, best->host_id, policy)) best = &one;
+  const schedule::PlacementPolicy policy = core.parts.options.placement_policy == "binpack"
+                                               ? schedule::PlacementPolicy::binpack
+                                               : schedule::PlacementPolicy::spread;
+  for (const schedule::Explanation& one : all) {
+    if (!one.rejection.empty() || tried.contains(one.host_id)) continue;
+    if (best == nullptr || schedule::better(one.rank, one.host_id, best->rank, best->host_id, policy)) best = &one;
   }
   if (best == nullptr) return refuse(503, "the host did not answer and no other host can take this environment");
-  const HostView* view = core.hosts.index().find(best->host_id);
-  return at_host(core, demand, bind(*view, demand));
+  const schedule::HostView* view = core.hosts.index().find(best->host_id);
+  return at_host(core, demand, schedule::bind(*view, demand));
 }
 
 }  // namespace
 
-std::string default_backend(Core& core, const Demand& demand) {
+std::string default_backend(Core& core, const schedule::Demand& demand) {
   if (!core.parts.options.default_backend.empty()) return core.parts.options.default_backend;
   if (demand.has_seed) return demand.seed.backend;
   if (demand.gpus > 0) return "qemu";
@@ -66,12 +67,12 @@ std::string default_backend(Core& core, const Demand& demand) {
   return core.hosts.empty() && !names_machine(demand) ? "stub" : std::string();
 }
 
-base::Result<Choice> choose_place(Core& core, const Demand& demand, const std::set<std::string>& tried) {
+base::Result<Choice> choose_place(Core& core, const schedule::Demand& demand, const std::set<std::string>& tried) {
   if (!tried.empty()) return elsewhere(core, demand, tried);
   if (takes_default_provider(core, demand)) return Choice{{}, demand.backend, {}};
-  Placement placement = core.hosts.index().place(demand);
-  if (auto* placed = std::get_if<Placed>(&placement)) return at_host(core, demand, std::move(*placed));
-  if (std::holds_alternative<DefaultProvider>(placement)) {
+  schedule::Placement placement = core.hosts.index().place(demand);
+  if (auto* placed = std::get_if<schedule::Placed>(&placement)) return at_host(core, demand, std::move(*placed));
+  if (std::holds_alternative<schedule::DefaultProvider>(placement)) {
     if (!is_vm_backend(demand.backend) && core.parts.providers.local(demand.backend) == nullptr)
       return refuse(501, "backend \"" + demand.backend + "\" is not available on this control plane");
     const std::string backend = demand.backend.empty() ? "stub" : demand.backend;
@@ -79,7 +80,7 @@ base::Result<Choice> choose_place(Core& core, const Demand& demand, const std::s
       return refuse(503, "no hosts registered: backend \"" + backend + "\" needs a registered host");
     return Choice{{}, backend, {}};
   }
-  const Refusal& refusal = std::get<Refusal>(placement);
+  const schedule::Refusal& refusal = std::get<schedule::Refusal>(placement);
   return refuse(refusal.http_status, refusal.text);
 }
 

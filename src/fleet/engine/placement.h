@@ -14,15 +14,15 @@ namespace fusebox::fleet {
 
 // The backend an environment is of that names none: the configured one; a seed's own; qemu for GPUs; "" (any VM backend)
 // where a VM host or agent is known; wasm for an image that is here; "" where only other hosts are; else the stub.
-std::string default_backend(Core& core, const Demand& demand);
+std::string default_backend(Core& core, const schedule::Demand& demand);
 
 struct Choice {
   std::string host_id;  // "" = the default provider of `backend`
   std::string backend;
-  Placed placed;
+  schedule::Placed placed;
 };
 // Takes the room at once, in memory; give it back with core.hosts.release() if the environment is not recorded.
 // `tried`: hosts that did not take it.
-base::Result<Choice> choose_place(Core& core, const Demand& demand, const std::set<std::string>& tried = {});
+base::Result<Choice> choose_place(Core& core, const schedule::Demand& demand, const std::set<std::string>& tried = {});
 
 }  // namespace fusebox::fleet

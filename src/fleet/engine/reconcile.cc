@@ -70,11 +70,11 @@ base::Task<void> Reconciler::run() {
     }
     if (leads && core_.now() >= next_tick) {
       next_tick = core_.now() + core_.parts.options.reconcile_interval;
-      core_.work.spawn(tick());
+      core_.jobs.spawn(tick());
     }
     if (leads && core_.now() >= next_poll) {
       next_poll = core_.now() + core_.parts.options.host_poll;
-      core_.work.spawn(poll());
+      core_.jobs.spawn(poll());
     }
     if (leads) {
       const auto taken = co_await take_over(core_, false);
@@ -173,7 +173,8 @@ base::Task<void> Reconciler::confirm_missing(Lane& lane, EnvironmentRow row) {
   core_.heard(*place, there);
   if (there || there.error().code != base::Errc::not_found) co_return;
   const std::string vm_id = row.vm_id;
-  auto removal = co_await begin_removal(core_, std::move(row), {.word = "missing", .error = "vm missing from provider"}, {});
+  auto removal =
+      co_await begin_removal(core_, std::move(row), {.word = "missing", .error = "vm missing from provider"}, {});
   if (!removal) co_return;  // it has changed since: judged again at the next tick
   core_.parts.meters.count(EngineMeters::Count::vms_missing);
   core_.log(base::LogLevel::warn, "environment is missing on its host", {{"vm_id", vm_id}});
@@ -218,8 +219,8 @@ base::Task<void> Reconciler::orphan(Lane& lane, host::VmRecord record) {
   if (!record.fleet_id.empty() && record.fleet_id != core_.parts.options.fleet_id) co_return;  // somebody else's
   const std::string host_id = lane.host_id;
   const std::string name = record.vm_id;
-  auto stone = co_await core_.get<std::optional<TombstoneRow>>(
-      [&](Reader& reader) { return reader.tombstone(host_id, name); });
+  auto stone =
+      co_await core_.get<std::optional<TombstoneRow>>([&](Reader& reader) { return reader.tombstone(host_id, name); });
   if (!stone) co_return;
   if (!*stone && core_.parts.options.keep_unknown_vms) co_return;
   // The row is looked up once more inside the transaction that records the deletion.

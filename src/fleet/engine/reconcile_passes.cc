@@ -18,7 +18,7 @@ using std::chrono::seconds;
 constexpr std::uint32_t kPage = 200;
 constexpr std::size_t kHealthAtOnce = 64;  // contract 13 pass 6
 constexpr base::Nanos kHealthLimit{seconds{10}};
-constexpr std::uint32_t kPruneBatch = 1000;                // contract 16.3
+constexpr std::uint32_t kPruneBatch = 1000;                     // contract 16.3
 constexpr base::Nanos kRecentlyUsed{std::chrono::minutes{10}};  // contract 10.5
 
 std::string seconds_text(base::Nanos span) {
@@ -207,8 +207,8 @@ base::Task<void> Reconciler::health_of(EnvironmentRow row) {
 
 base::Task<void> Reconciler::snapshots() {
   const base::Nanos at = core_.wall();
-  auto due = co_await core_.get<std::vector<SnapshotRow>>(
-      [&](Reader& reader) { return reader.snapshots_due(at, kPage); });
+  auto due =
+      co_await core_.get<std::vector<SnapshotRow>>([&](Reader& reader) { return reader.snapshots_due(at, kPage); });
   if (!due) co_return;
   for (SnapshotRow& snapshot : *due) {
     if (!core_.hosts.reachable(snapshot.host_id)) continue;
@@ -226,8 +226,8 @@ base::Task<void> Reconciler::snapshots() {
       // The newest of an environment that still exists is its way back.
       SnapshotFilter filter;
       filter.vm_id = snapshot.vm_id;
-      auto newest = co_await core_.get<std::vector<SnapshotRow>>(
-          [&](Reader& reader) { return reader.snapshots(filter, {}, 1); });
+      auto newest =
+          co_await core_.get<std::vector<SnapshotRow>>([&](Reader& reader) { return reader.snapshots(filter, {}, 1); });
       auto owner = co_await core_.environment(snapshot.vm_id, {});
       if (owner && newest && !newest->empty() && newest->front().snapshot_id == id) continue;
     }
@@ -246,8 +246,8 @@ base::Task<void> Reconciler::snapshots() {
   SnapshotFilter layers;
   layers.mode = "build";
   layers.state = "ready";
-  auto rows = co_await core_.get<std::vector<SnapshotRow>>(
-      [&](Reader& reader) { return reader.snapshots(layers, {}, kPage); });
+  auto rows =
+      co_await core_.get<std::vector<SnapshotRow>>([&](Reader& reader) { return reader.snapshots(layers, {}, kPage); });
   if (!rows) co_return;
   for (SnapshotRow& layer : *rows) {
     if (layer.layer_key.empty() || at - layer.last_used_at < std::max(ttl, kRecentlyUsed)) continue;

@@ -85,7 +85,8 @@ base::Task<void> resume(Core& core, OperationRow op) {
   } else if (op.kind == "snapshot") {
     // Whether it was made is looked up on the agent (10.3); its row is settled with the other unfinished snapshots.
     auto snapshot = co_await core.snapshot(op.snapshot_id, {});
-    if (snapshot && snapshot->state == SnapshotState::creating) (void)co_await settle_creating(core, std::move(*snapshot));
+    if (snapshot && snapshot->state == SnapshotState::creating)
+      (void)co_await settle_creating(core, std::move(*snapshot));
     co_await close_operation(core, std::move(op), "snapshot was interrupted");
   } else {
     co_await close_operation(core, std::move(op), "interrupted");
@@ -103,8 +104,7 @@ base::Task<base::Result<void>> take_over(Core& core, bool all) {
     std::size_t taken = 0;
     for (OperationRow op : rows) {
       if (core.outcomes.under_way(op.op_id) && op.owner == core.parts.options.replica_id) continue;  // ours, at work
-      const base::Nanos lease =
-          at + std::chrono::floor<std::chrono::microseconds>(core.parts.options.operation_lease);
+      const base::Nanos lease = at + std::chrono::floor<std::chrono::microseconds>(core.parts.options.operation_lease);
       auto mine = co_await core.commit("taken_over", [&](Tx& tx) -> base::Result<void> {
         tx.take_over_operation(op.op_id, core.parts.options.replica_id, lease, expired);
         return {};
@@ -114,8 +114,9 @@ base::Task<base::Result<void>> take_over(Core& core, bool all) {
       op.owner = core.parts.options.replica_id;
       op.lease_until = lease;
       ++op.attempts;
-      core.log(base::LogLevel::info, "operation taken over", {{"op_id", op.op_id}, {"kind", op.kind}, {"step", op.step}});
-      core.work.spawn(resume(core, std::move(op)));
+      core.log(base::LogLevel::info, "operation taken over",
+               {{"op_id", op.op_id}, {"kind", op.kind}, {"step", op.step}});
+      core.jobs.spawn(resume(core, std::move(op)));
     }
     if (rows.size() < kPage || taken == 0) co_return base::Result<void>{};
   }

@@ -14,7 +14,7 @@ namespace fusebox::fleet {
 struct RemovalReason {
   std::string_view word;                       // of the event: "requested", "missing", "stuck", "idle", ...
   TaskStatus task = TaskStatus::failed;        // what becomes of the task
-  std::string error;                           // last_error of environment and task, "" = keeps
+  std::string error{};                         // last_error of environment and task, "" = keeps
   std::string_view final_state = "destroyed";  // the last word on the wire: "failed" after a boot error
 };
 

@@ -1,8 +1,8 @@
 #include "fleet/engine/seeds.h"
 
-#include "base/crypto.h"
 #include "base/json.h"
 #include "fleet/engine/boot_material.h"
+#include "fleet/secrets/tokens.h"
 
 namespace fusebox::fleet {
 namespace {
@@ -22,17 +22,11 @@ base::Task<base::Result<std::vector<SnapshotRow>>> rows_of_digest(Core& core, co
       [&](Reader& reader) { return reader.snapshots(filter, {}, kHoldersMax); });
 }
 
-// Contract 10.7: art-<16 hex of digest>-<8 hex SHA-256(host id)>.
-std::string artifact_id(std::string_view digest, std::string_view host_id) {
-  const std::string mark = base::to_hex(base::sha256(base::as_bytes(host_id)).bytes);
-  return "art-" + std::string(digest.substr(0, 16)) + "-" + mark.substr(0, 8);
-}
-
-ProviderFactory::Remote remote_of(Core& core, const ManagedHost& host) {
-  ProviderFactory::Remote remote;
+host::ProviderFactory::Remote remote_of(Core& core, const ManagedHost& host) {
+  host::ProviderFactory::Remote remote;
   remote.url = host.row.url;
   remote.backend = host.row.backend;
-  auto token = core.parts.vault.open("orchestrator_hosts", host.row.host_id, "token_encrypted", host.row.token_sealed);
+  auto token = open_host_token(core.parts.vault, host.row);
   if (token) remote.token = std::move(*token);
   return remote;
 }
@@ -74,8 +68,8 @@ base::Task<base::Result<SnapshotRow>> find_seed(Core& core, std::string snapshot
   co_return seed;
 }
 
-base::Task<base::Result<Seed>> seed_demand(Core& core, const SnapshotRow& snapshot) {
-  Seed seed;
+base::Task<base::Result<schedule::Seed>> seed_demand(Core& core, const SnapshotRow& snapshot) {
+  schedule::Seed seed;
   seed.backend = snapshot.backend;
   seed.arch = snapshot.arch;
   seed.live = snapshot.kind == "live";
@@ -125,7 +119,7 @@ base::Task<base::Result<void>> bring_seed(Core& core, const EnvironmentRow& row,
     host::PullSpec spec{.digest = seed.digest,
                         .peer_url = grant->peer_url,
                         .grant = grant->grant,
-                        .snapshot_id = artifact_id(seed.digest, row.host_id)};
+                        .snapshot_id = artifact_snapshot_id(seed.digest, row.host_id)};
     auto pulled = co_await target.provider->pull(core.context(row, &op, limit), std::move(spec));
     core.heard(target, pulled);
     if (!pulled) {

@@ -187,7 +187,8 @@ base::Task<base::Result<Outcome>> create_snapshot(Core& core, RequestInfo info, 
   FB_CO_TRY(const EnvironmentRow row, co_await core.environment(vm_id, info.caller.tenant));
   if (row.state != EnvironmentState::running) co_return wrong_state(row, "running");
   if (request.live && !request.layer_key.empty()) co_return refuse(400, "live and layer_key are mutually exclusive");
-  FB_CO_CHECK(co_await check_quota(core, request.layer_key.empty() ? row.task_id : info.caller.layer_scope, request.mode));
+  FB_CO_CHECK(
+      co_await check_quota(core, request.layer_key.empty() ? row.task_id : info.caller.layer_scope, request.mode));
   FB_CO_TRY(Place place, core.place_of(row));
   FB_CO_CHECK(check_snapshot_provider(row, place, request.live));
   // A backend that knows live on an agent that is too old makes a disk snapshot and says so (26 row 9).
@@ -212,7 +213,7 @@ base::Task<base::Result<Outcome>> create_snapshot(Core& core, RequestInfo info, 
   const std::string op_id = op.op_id;
   std::string first_view = render_snapshot(snapshot);
   std::string location = "/v1/snapshots/" + snapshot.snapshot_id;
-  core.work.spawn(snapshot_in_background(core, row, std::move(snapshot), std::move(op), std::move(request), place));
+  core.jobs.spawn(snapshot_in_background(core, row, std::move(snapshot), std::move(op), std::move(request), place));
   co_return co_await answer_of(core, op_id, info, std::move(first_view), std::move(location));
 }
 
@@ -247,8 +248,8 @@ base::Task<base::Result<void>> settle_creating(Core& core, SnapshotRow snapshot)
 base::Task<base::Result<void>> run_restore(Core& core, EnvironmentRow row, SnapshotRow snapshot, OperationRow op) {
   const base::Nanos began = core.now();
   FB_CO_TRY(const Place place, core.place_of(row));
-  auto restored = co_await place.provider->restore(core.context(row, &op, kRestoreLimit), row.host_vm_name,
-                                                   snapshot.snapshot_id);
+  auto restored =
+      co_await place.provider->restore(core.context(row, &op, kRestoreLimit), row.host_vm_name, snapshot.snapshot_id);
   core.heard(place, restored);
   if (restored && snapshot.kind != "live") restored = co_await rearm(core, row, "restore");
   if (!restored && restored.error().code == base::Errc::stale) co_return restored;
@@ -325,7 +326,7 @@ base::Task<base::Result<Outcome>> restore_snapshot(Core& core, RequestInfo info,
   const auto work = [](Core& on, EnvironmentRow environment, SnapshotRow from, OperationRow with) -> base::Task<void> {
     (void)co_await run_restore(on, std::move(environment), std::move(from), std::move(with));
   };
-  core.work.spawn(work(core, std::move(row), std::move(snapshot), std::move(op)));
+  core.jobs.spawn(work(core, std::move(row), std::move(snapshot), std::move(op)));
   co_return co_await answer_of(core, op_id, info, view, "/v1/snapshots/" + snapshot_id);
 }
 
@@ -386,7 +387,8 @@ base::Task<base::Result<void>> delete_snapshot(Core& core, RequestInfo info, std
   FB_CO_TRY(const std::uint64_t children,
             co_await core.get<std::uint64_t>([&](Reader& reader) { return reader.count_children(snapshot_id); }));
   if (children > 0)
-    co_return refuse(409, "snapshot " + snapshot_id + " has " + std::to_string(children) + " children; delete them first");
+    co_return refuse(409,
+                     "snapshot " + snapshot_id + " has " + std::to_string(children) + " children; delete them first");
   const SnapshotState before = snapshot.state;
   if (before == SnapshotState::restoring || before == SnapshotState::creating)
     co_return refuse(409, "snapshot " + snapshot_id + " is " + std::string(to_string(before)));
@@ -399,12 +401,13 @@ base::Task<base::Result<void>> delete_snapshot(Core& core, RequestInfo info, std
   if (!recorded && recorded.error().code == base::Errc::not_found) co_return no_such_snapshot(snapshot_id);
   if (!recorded) co_return recorded;
   // A lineage row has no bytes of its own.
-  if (snapshot_id.starts_with("fork-seed-")) co_return co_await commit_deleted(core, snapshot, "snapshot.deleted", false);
+  if (snapshot_id.starts_with("fork-seed-"))
+    co_return co_await commit_deleted(core, snapshot, "snapshot.deleted", false);
   const auto work = [](Core& on, SnapshotRow what, base::Completion<base::Result<void>> tell) -> base::Task<void> {
     tell.set(co_await run_snapshot_deletion(on, std::move(what), "snapshot.deleted"));
   };
   const base::Completion<base::Result<void>> done;
-  core.work.spawn(work(core, std::move(snapshot), done));
+  core.jobs.spawn(work(core, std::move(snapshot), done));
   co_return co_await done.wait(core.parts.executor);
 }
 

@@ -14,7 +14,8 @@ base::Task<base::Result<Outcome>> create_snapshot(Core& core, RequestInfo info, 
                                                   SnapshotRequest request);
 base::Task<base::Result<Outcome>> restore_snapshot(Core& core, RequestInfo info, std::string snapshot_id);
 base::Task<base::Result<void>> delete_snapshot(Core& core, RequestInfo info, std::string snapshot_id);
-base::Task<base::Result<Outcome>> fork_environment(Core& core, RequestInfo info, std::string vm_id, ForkRequest request);
+base::Task<base::Result<Outcome>> fork_environment(Core& core, RequestInfo info, std::string vm_id,
+                                                   ForkRequest request);
 base::Task<base::Result<Outcome>> fork_from_snapshot(Core& core, RequestInfo info, std::string snapshot_id,
                                                      ForkSnapshotRequest request);
 base::Task<base::Result<Outcome>> migrate_environment(Core& core, RequestInfo info, std::string vm_id,
