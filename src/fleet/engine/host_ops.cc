@@ -78,6 +78,21 @@ std::string instances_json(const host::Capacity& capacity) {
   return out.end_array().take();
 }
 
+// Contract 20, ORCH_HOST_URL_CIDRS: with a list, a host must be named by an address inside it. A name could lead elsewhere
+// at the next lookup.
+base::Result<void> check_host_url(std::string_view url, std::string_view list) {
+  FB_TRY(const CidrList allowed, CidrList::parse(list));
+  std::string_view host = url.substr(url.find("://") + 3);
+  host = host.substr(0, host.find('/'));
+  if (host.starts_with('['))
+    host = host.substr(1, host.find(']') - 1);
+  else
+    host = host.substr(0, host.find(':'));
+  const auto address = http::IpAddress::parse(host);
+  if (address && allowed.contains(*address)) return {};
+  return refuse(400, "url: " + std::string(host) + " is not an address inside ORCH_HOST_URL_CIDRS");
+}
+
 struct Number {
   std::string_view name;
   std::int64_t HostRow::* field;

@@ -1,0 +1,221 @@
+// An engine on an in-memory store, stub providers behind faults, and a clock that moves when told.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/executor.h"
+#include "base/json.h"
+#include "fleet/engine/make_engine.h"
+#include "fleet/engine/reconcile.h"
+#include "host/stub/faulty_provider.h"
+#include "host/stub/stub_provider.h"
+
+namespace fusebox::fleet {
+
+// A remote host: what runs there stays when the engine that knew it is gone.
+struct FakeHost {
+  FakeHost(base::Executor& executor, const base::Clock& clock, base::Random& random)
+      : stub(host::StubOptions{.clock = &clock, .random = &random}), faulty(stub, executor, faults) {}
+  host::StubProvider stub;
+  host::ProviderFaults faults;
+  host::FaultyProvider faulty;
+};
+
+class FakeFactory final : public host::ProviderFactory {
+ public:
+  FakeFactory(base::Executor& executor, const base::Clock& clock, base::Random& random)
+      : executor_(executor), clock_(clock), random_(random), local_(executor, clock, random) {}
+  FakeHost& at(const std::string& url) {
+    auto& host = hosts_[url];
+    if (!host) host = std::make_unique<FakeHost>(executor_, clock_, random_);
+    return *host;
+  }
+  FakeHost& local_stub() { return local_; }
+
+  std::unique_ptr<host::Provider> remote(const Remote& remote) override {
+    FakeHost& host = at(remote.url);
+    return std::make_unique<host::FaultyProvider>(host.stub, executor_, host.faults);
+  }
+  host::Provider* local(std::string_view backend) override { return backend == "stub" ? &local_.faulty : nullptr; }
+  std::vector<std::string> local_backends() const override { return {"stub"}; }
+  base::Task<base::Result<int>> guest_get(std::string, std::string, std::string, std::string,
+                                          std::chrono::nanoseconds) override {
+    co_return 200;
+  }
+  base::Result<Grant> grant(const Remote& holder, std::string_view digest) override {
+    return Grant{holder.url, std::string(digest)};
+  }
+
+ private:
+  base::Executor& executor_;
+  const base::Clock& clock_;
+  base::Random& random_;
+  std::map<std::string, std::unique_ptr<FakeHost>> hosts_;
+  FakeHost local_;
+};
+
+struct EngineTest : ::testing::Test {
+  base::ManualClock clock;
+  base::ManualExecutor executor{clock};
+  base::SeededRandom random{7};
+  base::Logger logger{clock, base::LogLevel::error, {}};
+  EngineMeters meters;
+  FakeFactory factory{executor, clock, random};
+  std::unique_ptr<Vault> vault;
+  std::unique_ptr<Store> store;
+  std::unique_ptr<Engine> engine;
+  EngineOptions options;
+  std::vector<std::string> steps;                      // as they were made durable
+  std::function<void(std::string_view step)> at_step;  // beside keeping them
+
+  void SetUp() override {
+    auto key = VaultKey::from_hex(std::string(64, 'a'));
+    ASSERT_TRUE(key);
+    auto made = Vault::create(*key, {}, random);
+    ASSERT_TRUE(made);
+    vault = std::make_unique<Vault>(std::move(*made));
+    StoreOptions store_options;
+    store_options.database_url = "memory:";
+    store_options.replica_id = "test";
+    store_options.clock = &clock;
+    auto opened = open_store(store_options);
+    ASSERT_TRUE(opened) << opened.error().message;
+    store = std::move(*opened);
+    options.replica_id = "test";
+    options.fleet_id = "fleet";
+    start();
+  }
+  void TearDown() override {
+    stop();
+    store.reset();
+  }
+
+  void start() {
+    EngineParts parts{
+        executor, *store, factory, *vault, clock, random, logger, meters, options, [this](std::string_view step) {
+          steps.emplace_back(step);
+          if (at_step) at_step(step);
+        }};
+    auto made = await(make_engine(std::move(parts), true));
+    ASSERT_TRUE(made) << made.error().message;
+    engine = std::move(*made);
+  }
+  void stop() {
+    if (!engine) return;
+    await_void(engine->close(executor, std::chrono::seconds{5}));
+    executor.run_for(std::chrono::seconds{20});  // whoever sleeps sees that it is over
+    engine.reset();
+  }
+
+  // Runs the task to its end. Time does not pass; the store's threads are given turns.
+  template <class T>
+  T await(base::Task<T> task) {
+    std::optional<T> result;
+    base::spawn(executor, into(std::move(task), result));
+    for (int i = 0; !result && i < kTurns; ++i) turn();
+    if (!result) ADD_FAILURE() << "the task did not end";
+    return std::move(*result);
+  }
+  void await_void(base::Task<void> task) {
+    bool done = false;
+    base::spawn(executor, std::move(task), [&] { done = true; });
+    for (int i = 0; !done && i < kTurns; ++i) {
+      turn();
+      if (i % 64 == 63) executor.run_for(std::chrono::milliseconds{20});
+    }
+    EXPECT_TRUE(done);
+  }
+  // The same, and time passes while it waits.
+  template <class T>
+  T await_passing(base::Task<T> task, base::Nanos step = std::chrono::milliseconds{500}) {
+    std::optional<T> result;
+    base::spawn(executor, into(std::move(task), result));
+    for (int i = 0; !result && i < kTurns; ++i) {
+      settle();
+      if (!result) executor.run_for(step);
+    }
+    if (!result) ADD_FAILURE() << "the task did not end";
+    return std::move(*result);
+  }
+  // Until nothing more happens without time.
+  void settle() {
+    for (int quiet = 0; quiet < 50;) quiet = turn() ? 0 : quiet + 1;
+  }
+  void pass(base::Nanos span) {
+    const base::Nanos step = std::chrono::seconds{1};
+    for (base::Nanos done{0}; done < span; done += step) {
+      executor.run_for(std::min(step, span - done));
+      settle();
+    }
+  }
+
+  CreateRequest request(std::string task) {
+    auto read = read_create(R"({"task_id":")" + task + R"("})", {[](std::string_view) { return true; }, 55});
+    EXPECT_TRUE(read);
+    return *read;
+  }
+  base::Result<Outcome> create(std::string task) {
+    return await(engine->create(executor, {}, request(std::move(task))));
+  }
+  void add_host(const std::string& id, std::int64_t vm_count = 10, const std::string& backend = "firecracker") {
+    HostRequest host;
+    host.id = id;
+    host.url = "http://" + id + ".test:8090";
+    host.token = "token-of-" + id;
+    host.backend = backend;
+    host.vm_count = vm_count;
+    host.cpus = 64;
+    host.ram_mb = 1 << 20;
+    host.storage_gb = 1 << 20;
+    const auto added = await(engine->register_host(executor, {}, host));
+    ASSERT_TRUE(added) << added.error().message;
+  }
+  FakeHost& host(const std::string& id) { return factory.at("http://" + id + ".test:8090"); }
+
+  std::optional<EnvironmentRow> row(const std::string& vm_id) {
+    auto found = await(
+        store->get<std::optional<EnvironmentRow>>(executor, [&](Reader& reader) { return reader.environment(vm_id); }));
+    EXPECT_TRUE(found);
+    return found ? *found : std::nullopt;
+  }
+  HostRow host_row(const std::string& id) {
+    auto found = await(store->get<std::optional<HostRow>>(executor, [&](Reader& reader) { return reader.host(id); }));
+    EXPECT_TRUE(found && *found);
+    return **found;
+  }
+  std::vector<std::string> wire_states(const std::string& vm_id) {
+    std::vector<std::string> states;
+    auto last = await(
+        store->get<std::optional<EnvEventRow>>(executor, [&](Reader& reader) { return reader.last_env_event(vm_id); }));
+    if (!last || !*last) return states;
+    const Incarnation incarnation = (*last)->incarnation;
+    auto events = await(store->get<std::vector<EnvEventRow>>(
+        executor, [&](Reader& reader) { return reader.env_events(vm_id, incarnation, 0, 100); }));
+    for (const EnvEventRow& event : *events) {
+      const auto document = base::json::parse(event.payload_json);
+      states.push_back(document->root->find("state")->string());
+    }
+    return states;
+  }
+
+ private:
+  static constexpr int kTurns = 200'000;
+  bool turn() {
+    if (executor.run() != 0) return true;
+    std::this_thread::yield();
+    return executor.run() != 0;
+  }
+  template <class T>
+  static base::Task<void> into(base::Task<T> task, std::optional<T>& result) {
+    result.emplace(co_await std::move(task));
+  }
+};
+
+}  // namespace fusebox::fleet
