@@ -8,8 +8,6 @@ using std::chrono::seconds;
 using Call = host::ProviderCall;
 
 struct Recovery : EngineTest {
-  // The engine stops having effects at `step`, as a killed process does: its executor is never run again for it. The
-  // successor gets an executor, providers and time of its own; hosts and store stay.
   std::vector<std::string> names(const std::string& id) {
     const auto listed = await(host(id).stub.list({}, "fuse-"));
     std::vector<std::string> found;
@@ -31,9 +29,8 @@ TEST_F(Recovery, ACreateThatWasInterruptedIsFinishedFromItsRecordedStep) {
   ASSERT_TRUE(await(engine->create(executor, info, request("a"))));
   settle();
   ASSERT_EQ(row("fuse-a")->state, EnvironmentState::provisioning);
+  while_closing = [this] { host("h1").faults.release(); };
   stop();
-  host("h1").faults.release();
-  settle();
   start();
   pass(seconds{5});
   ASSERT_TRUE(row("fuse-a"));
@@ -58,9 +55,8 @@ TEST_F(Recovery, ADestroyThatWasInterruptedIsFinished) {
   base::spawn(executor, one(*this));
   settle();
   ASSERT_EQ(row("fuse-a")->state, EnvironmentState::destroying);
+  while_closing = [this] { host("h1").faults.release(); };
   stop();
-  host("h1").faults.release();
-  settle();
   start();
   pass(seconds{40});
   EXPECT_FALSE(row("fuse-a"));
