@@ -49,9 +49,6 @@ class FakeFactory final : public host::ProviderFactory {
                                           std::chrono::nanoseconds) override {
     co_return 200;
   }
-  base::Result<Grant> grant(const Remote& holder, std::string_view digest) override {
-    return Grant{holder.url, std::string(digest)};
-  }
 
  private:
   base::Executor& executor_;

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "fleet/engine/boot_material.h"
 #include "fleet/secrets/tokens.h"
+#include "host/api/grant.h"
 
 namespace fusebox::fleet {
 namespace {
@@ -20,15 +21,6 @@ base::Task<base::Result<std::vector<SnapshotRow>>> rows_of_digest(Core& core, co
   filter.tenant = owner;
   co_return co_await core.get<std::vector<SnapshotRow>>(
       [&](Reader& reader) { return reader.snapshots(filter, {}, kHoldersMax); });
-}
-
-host::ProviderFactory::Remote remote_of(Core& core, const ManagedHost& host) {
-  host::ProviderFactory::Remote remote;
-  remote.url = host.row.url;
-  remote.backend = host.row.backend;
-  auto token = open_host_token(core.parts.vault, host.row);
-  if (token) remote.token = std::move(*token);
-  return remote;
 }
 
 SnapshotRow pulled_row(const SnapshotRow& seed, const host::SnapshotRecord& record, std::string_view source_host,
@@ -114,11 +106,11 @@ base::Task<base::Result<void>> bring_seed(Core& core, const EnvironmentRow& row,
   for (const SnapshotRow& holder : holders) {
     const auto host = core.hosts.find(holder.host_id);
     if (!host || !host->provider) continue;
-    auto grant = core.parts.providers.grant(remote_of(core, *host), seed.digest);
-    if (!grant) continue;
+    auto token = open_host_token(core.parts.vault, host->row);
+    if (!token) continue;
     host::PullSpec spec{.digest = seed.digest,
-                        .peer_url = grant->peer_url,
-                        .grant = grant->grant,
+                        .peer_url = host->row.url,
+                        .grant = host::mint_grant(*token, seed.digest, core.wall(), core.parts.random),
                         .snapshot_id = artifact_snapshot_id(seed.digest, row.host_id)};
     auto pulled = co_await target.provider->pull(core.context(row, &op, limit), std::move(spec));
     core.heard(target, pulled);

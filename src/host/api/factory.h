@@ -31,11 +31,6 @@ class ProviderFactory {
   // GET of a guest agent (https, certificate pinned by `fingerprint`): the status of its answer.
   virtual base::Task<base::Result<int>> guest_get(std::string url, std::string path, std::string token,
                                                   std::string fingerprint, std::chrono::nanoseconds limit) = 0;
-  // A grant for pulling an artifact from that host (host-agent.md 9.2), and the address another host reaches it at.
-  struct Grant {
-    std::string peer_url, grant;
-  };
-  virtual base::Result<Grant> grant(const Remote& holder, std::string_view digest) = 0;
 };
 
 }  // namespace fusebox::host
