@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <latch>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <thread>
@@ -57,11 +58,37 @@ base::Task<base::Result<void>> check_key(Store& store, const Vault& vault, base:
   });
 }
 
+// Hands what is committed to the API, which comes after the store and goes before it.
+class Relay final : public CommitObserver {
+ public:
+  void to(CommitObserver* observer) noexcept {
+    const std::lock_guard lock(mutex_);
+    observer_ = observer;
+  }
+  void env_event(const EnvEventRow& event) override {
+    const std::lock_guard lock(mutex_);
+    if (observer_ != nullptr) observer_->env_event(event);
+  }
+  void environment_changed(std::string_view vm_id) override {
+    const std::lock_guard lock(mutex_);
+    if (observer_ != nullptr) observer_->environment_changed(vm_id);
+  }
+  void cache_changed(std::string_view what, std::string_view id) override {
+    const std::lock_guard lock(mutex_);
+    if (observer_ != nullptr) observer_->cache_changed(what, id);
+  }
+
+ private:
+  std::mutex mutex_;
+  CommitObserver* observer_ = nullptr;  // guarded by mutex_
+};
+
 }  // namespace
 
 struct ControlPlane::Impl {
   ControlPlaneOptions options;
   EngineMeters meters;
+  Relay relay;
   std::unique_ptr<Store> store;
   std::unique_ptr<Vault> vault;
   http::Loop engine_loop;
@@ -79,6 +106,7 @@ struct ControlPlane::Impl {
 
   base::Result<void> begin() {
     FB_TRY(store, open_store(options.store));
+    store->observe(&relay);
     FB_TRY(Vault made,
            Vault::create(options.keys.front(), {options.keys.begin() + 1, options.keys.end()}, *options.random));
     vault = std::make_unique<Vault>(std::move(made));
@@ -109,7 +137,7 @@ struct ControlPlane::Impl {
     FB_TRY(engine, run_on(engine_loop, make_engine(std::move(parts), !store->replicated())));
     FB_TRY(api, Api::create({*engine, *store, *options.logger, *options.clock, *options.random, http_pointers},
                             options.api));
-    store->observe(api.get());
+    relay.to(api.get());
     api->prepare(options.http);
     FB_TRY(server, http::Server::listen(http_pointers, options.http, api->handler()));
     return {};
@@ -127,7 +155,7 @@ struct ControlPlane::Impl {
     polite_stop();
     // From the outside in: no new work, no task that runs, then what tasks stood on.
     server.reset();
-    if (store) store->observe(nullptr);
+    relay.to(nullptr);
     for (http::Loop* loop : http_pointers) loop->stop();
     engine_loop.stop();
     for (std::thread& thread : threads) thread.join();

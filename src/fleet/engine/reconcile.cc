@@ -81,6 +81,11 @@ base::Task<void> Reconciler::run() {
       if (!taken) core_.log(base::LogLevel::warn, "leases not looked at", {{"error", taken.error().message}});
       co_await age_hosts(core_);
     }
+    // What other replicas know of hosts is in their rows.
+    if (!leads && core_.now() >= next_poll) {
+      next_poll = core_.now() + core_.parts.options.host_poll / 2;
+      (void)co_await load_hosts(core_);
+    }
     co_await base::sleep_for(core_.parts.executor, seconds{1});
   }
 }
