@@ -95,7 +95,7 @@ struct ControlPlane::Impl {
   std::vector<std::unique_ptr<http::Loop>> http_loops;
   std::vector<http::Loop*> http_pointers;
   std::vector<std::thread> threads;
-  std::unique_ptr<host::ProviderFactory> providers;
+  std::unique_ptr<host::ProviderSet> providers;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Api> api;
   std::unique_ptr<http::Server> server;

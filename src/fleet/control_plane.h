@@ -24,7 +24,7 @@
 #include "fleet/engine/options.h"
 #include "fleet/secrets/vault.h"
 #include "fleet/store/store.h"
-#include "host/api/factory.h"
+#include "host/api/provider_set.h"
 #include "http/loop.h"
 #include "http/server/server.h"
 
@@ -42,7 +42,7 @@ struct ControlPlaneOptions {
   base::Logger* logger = nullptr;
   std::vector<VaultKey> keys;  // the current one first
   // Makes the providers on the engine's loop; called once.
-  std::function<base::Result<std::unique_ptr<host::ProviderFactory>>(http::Loop& engine)> providers;
+  std::function<base::Result<std::unique_ptr<host::ProviderSet>>(http::Loop& engine)> providers;
   // Tests end the process at durable steps; empty otherwise.
   std::function<void(std::string_view step)> on_step;
 };

@@ -9,13 +9,13 @@
 #include <string>
 
 #include "base/random.h"
-#include "host/api/factory.h"
+#include "host/api/provider_set.h"
 #include "http/async/async_client.h"
 #include "http/loop.h"
 
 namespace fusebox::host {
 
-class HostProviders final : public ProviderFactory {
+class HostProviders final : public ProviderSet {
  public:
   // `local`: by backend.
   HostProviders(http::Loop& loop, base::Random& random, http::Proxies proxies,

@@ -14,7 +14,7 @@ namespace {
 
 ProviderMaker maker_of(EngineParts& parts) {
   return [&parts](const HostRow& row) -> base::Result<std::shared_ptr<host::Provider>> {
-    host::ProviderFactory::Remote remote;
+    host::ProviderSet::Remote remote;
     remote.url = row.url;
     remote.backend = row.backend;
     remote.features = row.features;

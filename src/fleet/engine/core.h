@@ -27,7 +27,7 @@ namespace fusebox::fleet {
 struct EngineParts {
   base::Executor& executor;
   Store& store;
-  host::ProviderFactory& providers;
+  host::ProviderSet& providers;
   Vault& vault;
   const base::Clock& clock;
   base::Random& random;

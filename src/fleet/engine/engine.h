@@ -26,8 +26,8 @@
 #include "fleet/api_error.h"
 #include "fleet/engine/options.h"
 #include "fleet/store/store.h"
-#include "host/api/factory.h"
 #include "host/api/provider.h"
+#include "host/api/provider_set.h"
 
 namespace fusebox::fleet {
 

@@ -28,7 +28,7 @@ struct FakeHost {
   host::FaultyProvider faulty;
 };
 
-class FakeFactory final : public host::ProviderFactory {
+class FakeFactory final : public host::ProviderSet {
  public:
   FakeFactory(base::Executor& executor, const base::Clock& clock, base::Random& random)
       : executor_(executor), clock_(clock), random_(random), local_(executor, clock, random) {}

@@ -165,8 +165,8 @@ base::Result<HostRow> row_of(Core& core, const HostRequest& request) {
   return row;
 }
 
-host::ProviderFactory::Remote probe_target(const HostRequest& request) {
-  host::ProviderFactory::Remote remote;
+host::ProviderSet::Remote probe_target(const HostRequest& request) {
+  host::ProviderSet::Remote remote;
   remote.url = request.url;
   remote.token = request.token;
   remote.backend = request.backend;

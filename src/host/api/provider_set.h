@@ -14,9 +14,9 @@
 
 namespace fusebox::host {
 
-class ProviderFactory {
+class ProviderSet {
  public:
-  virtual ~ProviderFactory() = default;
+  virtual ~ProviderSet() = default;
   struct Remote {
     std::string url, token, backend;
     std::string ca_pem, fingerprint_sha256, client_cert_pem, client_key_pem;
