@@ -64,6 +64,7 @@ std::string default_backend(Core& core, const schedule::Demand& demand) {
       if (host->row.backend == "wasm" && host->images.contains(demand.image)) return "wasm";
     }
   }
+  if (core.hosts.serves("stub")) return "stub";
   return core.hosts.empty() && !names_machine(demand) ? "stub" : std::string();
 }
 
