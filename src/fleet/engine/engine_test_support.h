@@ -71,6 +71,7 @@ struct EngineTest : ::testing::Test {
   EngineOptions options;
   std::vector<std::string> steps;                      // as they were made durable
   std::function<void(std::string_view step)> at_step;  // beside keeping them
+  std::function<void()> while_closing;
 
   void SetUp() override {
     auto key = VaultKey::from_hex(std::string(64, 'a'));
