@@ -16,6 +16,9 @@ class BytesFile final : public File {
   BytesFile(std::shared_ptr<const void> owner, base::ByteView bytes, const Stat& stat, FdFlags flags) noexcept
       : File(flags), owner_(std::move(owner)), bytes_(bytes), stat_(stat) {}
 
+  base::ByteView bytes() const noexcept { return bytes_; }
+  const void* owner() const noexcept { return owner_.get(); }
+
   FileType type() const noexcept override { return FileType::regular; }
   Io<Stat> stat() override { return stat_; }
   Io<std::size_t> read(Call& call, ReadBuffers to) override;

@@ -45,6 +45,8 @@ std::vector<std::string> launch_envs(const LaunchConfig& config, const image::Im
 // `envs` with those of `over` in place of entries with the same key, or after them.
 void override_envs(std::vector<std::string>& envs, const std::vector<std::string>& over);
 
+// What applies of what is asked, what the image wants at most, and the ceilings of profile, engine and policy.
+LimitsConfig effective_limits(const ContainersOptions& engine, const LimitsConfig& asked, const image::Image& image);
 // What applies of several wishes: the lowest each.
 LimitsConfig lower_of(const LimitsConfig& a, const LimitsConfig& b);
 

@@ -34,6 +34,10 @@ class Programs {
   // `hash`: of the module.
   base::Result<ProgramPtr> get(base::ByteView module, const base::Sha256& hash, std::uint64_t stack_bytes,
                                bool count_ticks);
+  // One that is kept already, or null: at once, on any thread.
+  ProgramPtr find(const base::Sha256& hash, std::uint64_t stack_bytes, bool count_ticks) {
+    return find(EngineKey{stack_bytes, count_ticks}, hash);
+  }
 
  private:
   struct EngineKey {

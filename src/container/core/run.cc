@@ -46,7 +46,8 @@ LimitsConfig image_limits(const image::Image& image) {
   return limits;
 }
 
-// What applies of what is asked, what the image wants at most, and the ceilings of profile, engine and policy.
+}  // namespace
+
 LimitsConfig effective_limits(const ContainersOptions& engine, const LimitsConfig& asked, const image::Image& image) {
   LimitsConfig limits = lower_of(asked, engine.ceilings);
   if (engine.policy) limits = lower_of(limits, policy_ceilings(*engine.policy));
@@ -56,8 +57,6 @@ LimitsConfig effective_limits(const ContainersOptions& engine, const LimitsConfi
   profile.stack_bytes = engine.profile.wasm_stack_bytes;
   return lower_of(limits, profile);
 }
-
-}  // namespace
 
 Run::Run(Containers::Core& core, RunOptions options)
     : core_(core), options_(std::move(options)), window_(std::make_shared<vfs::Window>(options_.window)) {}
