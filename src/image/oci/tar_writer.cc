@@ -13,6 +13,7 @@ constexpr std::size_t kBlockBytes = 512;
 constexpr std::size_t kNameBytes = 100;
 constexpr std::size_t kPrefixBytes = 155;
 constexpr std::uint64_t kOctalSizeMax = 077'777'777'777;  // eleven octal digits
+constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::uint64_t kNanosPerSecond = 1'000'000'000;
 
 // POSIX 1003.1 pax, "ustar Interchange Format": places and lengths of the fields.
@@ -102,19 +103,47 @@ base::Result<void> TarWriter::header(const Member& member, std::uint64_t size) {
   return sink_(base::as_bytes(std::string_view(block.data(), block.size())));
 }
 
-base::Result<void> TarWriter::member(const Member& member, base::ByteView content) {
+base::Result<void> TarWriter::headers(const Member& member, std::uint64_t size) {
   if (member.path.empty() || member.path.find('\0') != member.path.npos)
     return base::fail(base::Errc::invalid, "no archive can hold the name " + base::in_quotes(member.path));
   std::string pax;
   if (split_at(member.path) == std::string_view::npos) pax += pax_record("path", member.path);
   if (member.link.size() > kLink.size) pax += pax_record("linkpath", member.link);
-  if (content.size() > kOctalSizeMax) pax += pax_record("size", std::to_string(content.size()));
+  if (size > kOctalSizeMax) pax += pax_record("size", std::to_string(size));
   if (!pax.empty()) {
     FB_CHECK(header({'x', "pax", {}, 0644, member.seconds}, pax.size()));
     FB_CHECK(padded(base::as_bytes(pax)));
   }
-  FB_CHECK(header(member, content.size()));
+  return header(member, size);
+}
+
+base::Result<void> TarWriter::member(const Member& member, base::ByteView content) {
+  FB_CHECK(headers(member, content.size()));
   return padded(content);
+}
+
+base::Result<void> TarWriter::file(std::string_view path, std::uint64_t size, const ContentSource& next,
+                                   std::uint64_t modified_ns) {
+  FB_CHECK(headers({'0', std::string(path), {}, 0644, modified_ns / kNanosPerSecond}, size));
+  base::Bytes piece(static_cast<std::size_t>(std::clamp<std::uint64_t>(size, kBlockBytes, kPieceBytes)));
+  const std::uint64_t padded_size = (size + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+  bool more = true;
+  for (std::uint64_t at = 0; at < padded_size;) {
+    const std::span<std::byte> room =
+        std::span(piece).first(static_cast<std::size_t>(std::min<std::uint64_t>(piece.size(), padded_size - at)));
+    const std::size_t wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(room.size(), at < size ? size - at : 0));
+    std::size_t got = 0;
+    if (more && wanted > 0) {
+      FB_TRY(got, next(room.first(wanted)));
+      more = got > 0;
+    }
+    if (got == 0) std::ranges::fill(room, std::byte{});
+    const std::size_t used = got == 0 ? room.size() : got;
+    FB_CHECK(sink_(room.first(used)));
+    at += used;
+  }
+  return {};
 }
 
 base::Result<void> TarWriter::file(std::string_view path, base::ByteView content, std::uint64_t modified_ns) {

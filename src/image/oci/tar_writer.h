@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,11 @@ class TarWriter {
  public:
   explicit TarWriter(ByteSink sink) : sink_(std::move(sink)) {}
   base::Result<void> file(std::string_view path, base::ByteView content, std::uint64_t modified_ns = 0);
+  // `next` gives the content piece by piece, 0 = its end. Exactly `size` bytes are written: what is missing at the end is
+  // zeros, what is beyond it is left out, for a file may change while it is read.
+  using ContentSource = std::function<base::Result<std::size_t>(std::span<std::byte>)>;
+  base::Result<void> file(std::string_view path, std::uint64_t size, const ContentSource& next,
+                          std::uint64_t modified_ns = 0);
   base::Result<void> directory(std::string_view path, std::uint64_t modified_ns = 0);
   base::Result<void> symlink(std::string_view path, std::string_view target, std::uint64_t modified_ns = 0);
   base::Result<void> hard_link(std::string_view path, std::string_view target);
@@ -30,6 +36,7 @@ class TarWriter {
  private:
   struct Member;
   base::Result<void> member(const Member& member, base::ByteView content);
+  base::Result<void> headers(const Member& member, std::uint64_t size);
   base::Result<void> header(const Member& member, std::uint64_t size);
   base::Result<void> padded(base::ByteView content);
   ByteSink sink_;
