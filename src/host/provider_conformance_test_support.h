@@ -151,7 +151,8 @@ TYPED_TEST_P(ProviderConformance, RefusesCommandsOfAnOlderGenerationAlsoAfterThe
   EXPECT_EQ(this->code(this->await(this->provider().destroy(this->call(4), "a"))), base::Errc::stale);
   EXPECT_EQ(this->code(this->put("a", "relative", "x")), base::Errc::invalid);
   EXPECT_TRUE(this->await(this->provider().get(this->call(), "a")));
-  EXPECT_TRUE(this->await(this->provider().get(this->call(6), "a")));  // a newer owner
+  EXPECT_EQ(this->await(this->provider().get(this->call(6), "a"))->generation, 6u);  // a newer owner
+  EXPECT_EQ(this->await(this->provider().get(this->call(), "a"))->generation, 6u);
   EXPECT_EQ(this->code(this->await(this->provider().destroy(this->call(5), "a"))), base::Errc::stale);
   EXPECT_TRUE(this->await(this->provider().destroy(this->call(7), "a")));
   EXPECT_EQ(this->code(this->create("a", this->call(6, "op"))), base::Errc::stale);

@@ -62,6 +62,7 @@ Result<StubProvider::Vm*> StubProvider::find(const CallContext& context, const s
   FB_CHECK(fence_.admit(id, context.generation, now()));
   const auto at = vms_.find(id);
   if (at == vms_.end()) return fail(no_vm());
+  at->second.record.generation = std::max(at->second.record.generation, context.generation);
   return &at->second;
 }
 

@@ -1,0 +1,60 @@
+// Layers on their way between hosts: the head that names the image they are over, and an archive that comes in.
+//
+// Owner    an IncomingArtifact owns its unnamed file.
+// Threads  one at a time; finish() and unpack() block.
+// Errors   `invalid`: not an archive of ours; `exhausted`: larger than allowed; `io`.
+// Format   tar: "fusebox-layers.json" first, then "<layer>/..." for each layer, oldest first
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/files.h"
+#include "base/result.h"
+#include "host/wasm/journal.h"
+#include "host/wasm/layers.h"
+
+namespace fusebox::host {
+
+inline constexpr std::uint64_t kArtifactBytesMax = 4ull << 30;  // four times what an environment may write by default
+
+std::string layer_tar_head(const KeptSpec& spec);
+
+struct ArtifactHead {
+  std::string image, version, digest;
+};
+
+class IncomingArtifact {
+ public:
+  static base::Result<IncomingArtifact> create(const std::filesystem::path& folder);
+  base::Result<void> add(std::string_view piece);
+  base::Result<std::string> finish();  // the digest; nothing is added afterwards
+  std::uint64_t bytes() const noexcept { return bytes_; }
+  base::Result<ArtifactHead> head() const;
+  // Makes its layers. Nothing stays when it fails.
+  base::Result<LayerChain> unpack(LayerStore& layers, const base::Clock& clock) const;
+
+ private:
+  explicit IncomingArtifact(base::Fd fd) noexcept : fd_(std::move(fd)) {}
+  struct Mapping {
+    const std::byte* at = nullptr;
+    std::size_t size = 0;
+    Mapping() = default;
+    Mapping(Mapping&& from) noexcept : at(std::exchange(from.at, nullptr)), size(from.size) {}
+    Mapping& operator=(Mapping&& from) noexcept {
+      std::swap(at, from.at);
+      std::swap(size, from.size);
+      return *this;
+    }
+    ~Mapping();
+  };
+  base::Fd fd_;
+  base::Sha256Stream hash_;
+  std::uint64_t bytes_ = 0;
+  Mapping mapping_;
+};
+
+}  // namespace fusebox::host
