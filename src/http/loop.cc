@@ -1,6 +1,5 @@
 #include "http/loop.h"
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
 #include "http/loop_impl.h"
@@ -34,7 +33,6 @@ Loop::~Loop() = default;
 
 void Loop::run() {
   const Running running(impl_->runner);
-  const auto guard = boost::asio::make_work_guard(impl_->context);
   impl_->context.run();
   impl_->context.restart();  // so that the loop can run again
 }
@@ -45,7 +43,6 @@ void Loop::stop() noexcept {
 
 void Loop::run_until(const std::function<bool()>& done) {
   const Running running(impl_->runner);
-  const auto guard = boost::asio::make_work_guard(impl_->context);
   while (!done() && impl_->context.run_one() != 0) {
   }
   impl_->context.restart();

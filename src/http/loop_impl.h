@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <list>
@@ -25,6 +26,8 @@ struct Loop::Impl {
 
   const base::Clock& clock;
   boost::asio::io_context context{1};
+  // For as long as the loop lives: the end of the last guard stops a context for good.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> always{context.get_executor()};
   boost::asio::steady_timer alarm{context};
   base::Nanos alarm_at = base::Nanos::max();
   TimerId next_timer = 1;

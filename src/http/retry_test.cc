@@ -16,8 +16,8 @@ struct Server {
   int failures;
   int calls = 0;
   base::Errc code = base::Errc::unavailable;
-  std::vector<base::Nanos> at;
-  base::ManualClock* clock;
+  std::vector<base::Nanos> at{};
+  base::ManualClock* clock = nullptr;
 
   Task<Result<int>> call() {
     ++calls;
