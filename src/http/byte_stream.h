@@ -1,6 +1,6 @@
 // Bytes in both directions, without messages: an upgraded connection, a process's terminal, a tunnel.
 //
-// Owner    destroying a stream closes it; tasks that wait in it end with an error before that returns to the loop.
+// Owner    destroying a stream closes it; tasks that wait in it end with an error soon after, from the loop.
 // Threads  the executor it was made on. One task may read while another writes; never two of the same.
 // Errors   `unavailable`: the peer went away or the connection broke. `stopped`: closed from our side.
 #pragma once

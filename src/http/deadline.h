@@ -2,7 +2,8 @@
 //
 // The timer behind it stays where it is when the bound moves later, and looks again when it fires.
 //
-// Owner    the executor outlives it; `on_expiry` runs at most once per set(), never after clear() or destruction.
+// Owner    the executor outlives it; `on_expiry` runs at most once per set(), never after clear() or destruction. What it
+//          does may destroy the deadline, if it holds nothing but a pointer.
 // Threads  the executor's.
 #pragma once
 

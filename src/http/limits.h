@@ -29,6 +29,7 @@ inline constexpr std::size_t kKeptBufferBytes = 16 * 1024;     // an idle connec
 inline constexpr std::size_t kUnreadBodyBytesMax = 64 * 1024;  // drained to keep a connection whose handler ignored it
 inline constexpr std::size_t kCoalescedBytesMax = 64 * 1024;   // answers to pipelined requests collected into one write
 inline constexpr std::size_t kCopiedBodyBytesMax = 16 * 1024;  // larger bodies are sent from where they are
+inline constexpr unsigned kRequestsPerTurn = 64;               // answered before other connections get their turn
 inline constexpr std::size_t kLingerBytesMax = 256 * 1024;     // thrown away so that a refusal reaches its sender
 inline constexpr std::chrono::seconds kLingerTime{1};          // as above
 inline constexpr std::chrono::seconds kTcpKeepalive{30};       // contract control-plane.md 6.1

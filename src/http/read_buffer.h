@@ -30,6 +30,15 @@ class ReadBuffer {
     return {bytes_.get() + end_, std::min(capacity_ - end_, bytes_max - std::min(bytes_max, size()))};
   }
   void add(std::size_t bytes) noexcept { end_ += bytes; }
+  void append(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const std::span<char> into = room(size() + bytes.size());
+      const std::size_t part = std::min(into.size(), bytes.size());
+      std::memcpy(into.data(), bytes.data(), part);
+      add(part);
+      bytes.remove_prefix(part);
+    }
+  }
   // An empty buffer gives its block back when it is larger than that.
   void shrink(std::size_t kept) noexcept {
     if (!empty() || capacity_ <= kept) return;

@@ -109,9 +109,11 @@ void Socket::forget_readable() noexcept {
   reading_.context = nullptr;
 }
 
-void Socket::cancel() noexcept {
-  boost::system::error_code ignored;
-  impl_->descriptor.cancel(ignored);
+// The kernel's wait goes on; whoever waits next is served by it.
+void Socket::interrupt(Way way) {
+  Slot& of = slot(way);
+  const auto call = std::exchange(of.call, nullptr);
+  if (call != nullptr) call(std::exchange(of.context, nullptr), false);
 }
 
 void Socket::close() noexcept {

@@ -4,7 +4,7 @@
 //     const std::ptrdiff_t got = socket->receive(into);
 //     if (got != Socket::kAgain) break;
 //     const bool ready = co_await socket->readable();
-//     if (!ready) break;   // cancelled or closed
+//     if (!ready) break;   // interrupted or closed
 //   }
 //
 // Owner    shared: a wait under way holds the socket. close() ends every wait; the last owner gone closes too.
@@ -49,7 +49,7 @@ class Socket : public std::enable_shared_from_this<Socket> {
   void when_readable(void (*call)(void* context, bool ok), void* context);
   void forget_readable() noexcept;
 
-  void cancel() noexcept;  // waits under way end with false
+  void interrupt(Way way);  // the wait under way, if any, ends with false, here and now
   void close() noexcept;
   void shut_down_sending() noexcept;
   bool is_open() const noexcept;

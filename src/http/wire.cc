@@ -10,8 +10,14 @@ using base::Task;
 
 Wire::Wire(std::shared_ptr<Socket> socket)
     : socket_(std::move(socket)),
-      read_bound_(socket_->loop(), [this] { expire(); }),
-      write_bound_(socket_->loop(), [this] { expire(); }) {}
+      read_bound_(socket_->loop(),
+                  [this] {
+                    expired_ = true;
+                    if (socket_ != nullptr) socket_->interrupt(Socket::Way::read);
+                  }),
+      write_bound_(socket_->loop(), [this] {
+        if (socket_ != nullptr) socket_->interrupt(Socket::Way::write);
+      }) {}
 
 void Wire::close() noexcept {
   if (socket_ != nullptr) socket_->close();
@@ -21,11 +27,6 @@ std::shared_ptr<Socket> Wire::release() noexcept {
   read_bound_.clear();
   write_bound_.clear();
   return std::move(socket_);
-}
-
-void Wire::expire() noexcept {
-  expired_ = true;
-  if (socket_ != nullptr) socket_->cancel();
 }
 
 std::ptrdiff_t Wire::receive(std::span<char> into) noexcept {

@@ -48,8 +48,6 @@ class Wire {
   base::Task<base::Result<void>> flush(base::Nanos stall_limit, std::string_view behind = {});
 
  private:
-  void expire() noexcept;
-
   std::shared_ptr<Socket> socket_;
   Deadline read_bound_;
   Deadline write_bound_;

@@ -85,7 +85,7 @@ Task<Result<std::shared_ptr<Socket>>> connect_to(Loop& loop, std::shared_ptr<Cal
     bool timed_out = false;
     Deadline bound(loop, [socket = *socket, &timed_out] {
       timed_out = true;
-      socket->cancel();
+      socket->interrupt(Socket::Way::write);
     });
     bound.set_after(limit);
     const bool ready = co_await (*socket)->writable();
@@ -124,7 +124,8 @@ Task<Result<void>> secure(std::shared_ptr<Socket> socket, std::shared_ptr<Call> 
   bool timed_out = false;
   Deadline bound(socket->loop(), [socket, &timed_out] {
     timed_out = true;
-    socket->cancel();
+    socket->interrupt(Socket::Way::read);
+    socket->interrupt(Socket::Way::write);
   });
   bound.set_after(limit);
   for (;;) {

@@ -72,6 +72,8 @@ class ServerConnection final : public Exchange {
   Framing framing_;
   AnswerStream* stream_ = nullptr;  // the handler's, while it exists
   std::optional<std::stop_source> gone_;
+  std::weak_ptr<Socket> given_away_;  // by an upgrade
+  unsigned requests_ = 0;
   base::Nanos head_began_{0};
   bool heading_ = false;  // the first bytes of a head have come
   bool idle_ = false;     // waiting for a request's first byte

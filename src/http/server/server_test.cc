@@ -231,5 +231,115 @@ TEST(Server, RefusesAnAddressInUse) {
   EXPECT_EQ(second.error().code, base::Errc::unavailable);
 }
 
+TEST(Server, AnswersAPeerThatSaysItSendsNothingMore) {
+  Served served(echo);
+  RawClient client(served.port());
+  client.say("GET /half HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.end_sending();
+  EXPECT_EQ(body_of(client.until_closed()), "GET /half []");
+}
+
+Task<void> wait_for(Exchange& exchange, base::Completion<int> until) {
+  (void)co_await until.wait(exchange.executor());
+  (void)co_await exchange.respond(text("late"));
+}
+
+TEST(Server, DoesNotHoldAnAnswerUpByTheNextRequest) {
+  base::Completion<int> go_on;
+  Served served([&](Exchange& exchange) {
+    return exchange.request().target == "/slow" ? wait_for(exchange, go_on) : hello(exchange);
+  });
+  RawClient client(served.port());
+  client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /slow HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(body_of(client.until("hello")), "hello");
+  go_on.set(1);
+  EXPECT_EQ(body_of(client.until("late")), "late");
+  EXPECT_EQ(body_of(client.until("hello")), "hello");
+}
+
+TEST(Server, ClosesEverythingAtItsEnd) {
+  base::Completion<int> go_on;
+  std::atomic<int> ended{0};
+  Served served([&](Exchange& exchange) -> Task<void> {
+    return [](Exchange& of, base::Completion<int> until, std::atomic<int>& count) -> Task<void> {
+      const std::stop_callback callback(of.gone(), [until] { until.set(1); });
+      co_await wait_for(of, until);
+      ++count;
+    }(exchange, go_on, ended);
+  });
+  RawClient busy(served.port());
+  busy.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  RawClient idle(served.port());
+  EXPECT_TRUE(comes_true([&] { return served.server().connections() == 2; }));
+  served.close();
+  EXPECT_EQ(ended, 1);
+  EXPECT_EQ(busy.until_closed(), "");
+  EXPECT_EQ(idle.until_closed(), "");
+}
+
+TEST(Server, DestroysHandlersOfALoopThatStopped) {
+  base::RealClock clock;
+  const auto owned = std::make_shared<int>(1);
+  Loop loop(clock);
+  Loop* const loops[] = {&loop};
+  base::Completion<int> never;
+  bool begun = false;
+  auto server = Server::listen(loops, {.listen = "127.0.0.1:0"}, [&](Exchange& exchange) -> Task<void> {
+    return [](Exchange& of, base::Completion<int> until, std::shared_ptr<int> holds, bool& told) -> Task<void> {
+      told = true;
+      (void)co_await until.wait(of.executor());
+      ++*holds;
+    }(exchange, never, owned, begun);
+  });
+  ASSERT_TRUE(server);
+  RawClient client((*server)->port());
+  client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  loop.run_until([&] { return begun; });
+  EXPECT_EQ(owned.use_count(), 2);
+  server->reset();
+  EXPECT_EQ(owned.use_count(), 1);
+  EXPECT_EQ(client.until_closed(), "");
+}
+
+TEST(Server, RefusesAddressesThatAreNone) {
+  base::RealClock clock;
+  Loop loop(clock);
+  Loop* const loops[] = {&loop};
+  for (const char* address :
+       {"", "127.0.0.1", "127.0.0.1:", ":x", ":99999", "::1:0", "[::1]", "no-such-host.invalid:0"}) {
+    SCOPED_TRACE(address);
+    const auto server = Server::listen(loops, {.listen = address}, hello);
+    ASSERT_FALSE(server);
+    EXPECT_EQ(server.error().code, base::Errc::invalid);
+  }
+  for (const char* address : {":0", "[::1]:0", "0.0.0.0:0"}) {
+    SCOPED_TRACE(address);
+    EXPECT_TRUE(Server::listen(loops, {.listen = address}, hello));
+  }
+}
+
+TEST(Server, SeesMappedAddressesAsIpv4) {
+  Served served(
+      [](Exchange& exchange) -> Task<void> { (void)co_await exchange.respond(text(exchange.request().peer + "!")); },
+      {.listen = ":0"});
+  RawClient client(served.port());
+  client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(body_of(client.until("!")), "127.0.0.1!");
+}
+
+TEST(Server, SendsASharedBodyWithoutCopyingIt) {
+  const auto shared = std::make_shared<const std::string>(std::string(200'000, 'x') + "!");
+  Served served([shared](Exchange& exchange) -> Task<void> {
+    return [](Exchange& of, std::shared_ptr<const std::string> body) -> Task<void> {
+      ServerResponse response;
+      response.shared_body = std::move(body);
+      (void)co_await of.respond(std::move(response));
+    }(exchange, shared);
+  });
+  RawClient client(served.port());
+  client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(body_of(client.until("!")), *shared);
+}
+
 }  // namespace
 }  // namespace fusebox::http
