@@ -204,5 +204,204 @@ TEST(AsyncClient, RefusesWhatCannotBeSent) {
   EXPECT_EQ(reply.error().message.find("B: c"), std::string::npos);
 }
 
+// Answers every request but the second, on which it closes the connection without a word.
+struct SilentOnce {
+  std::atomic<int> requests{0};
+  testing::HttpTestServer server{[this](const testing::SeenRequest&, testing::TestConnection& to) {
+    if (++requests == 2) return false;
+    to.write(testing::response(200, "", "ok"));
+    return true;
+  }};
+  std::string url() const { return url_of(server.port()); }
+};
+
+TEST(AsyncClient, TriesOnceMoreWhatMayBeRepeatedOnAConnectionThatDied) {
+  SilentOnce silent;
+  Caller caller;
+  EXPECT_TRUE(caller.get_url(silent.url()));
+  EXPECT_TRUE(caller.get_url(silent.url()));
+  EXPECT_EQ(silent.requests, 3);
+}
+
+TEST(AsyncClient, NeverSendsTwiceWhatMayNotBeRepeated) {
+  SilentOnce silent;
+  Caller caller;
+  AsyncRequest request;
+  request.method = "POST";
+  request.url = silent.url();
+  request.body = "x";
+  EXPECT_TRUE(caller.send(request));
+  const auto lost = caller.send(request);
+  ASSERT_FALSE(lost);
+  EXPECT_EQ(lost.error().code, base::Errc::unavailable);
+  EXPECT_TRUE(failure_of(lost.error()).sent);
+  EXPECT_EQ(silent.requests, 2);
+
+  SilentOnce again;
+  request.url = again.url();
+  request.repeatable = true;
+  EXPECT_TRUE(caller.send(request));
+  EXPECT_TRUE(caller.send(request));
+  EXPECT_EQ(again.requests, 3);
+}
+
+TEST(AsyncClient, DoesNotRepeatOnAFreshConnection) {
+  SilentOnce silent;
+  silent.requests = 1;
+  Caller caller;
+  EXPECT_FALSE(caller.get_url(silent.url()));
+  EXPECT_EQ(silent.requests, 2);
+}
+
+TEST(AsyncClient, ForgetsConnectionsThatServersClose) {
+  std::atomic<int> requests{0};
+  testing::HttpTestServer server([&](const testing::SeenRequest&, testing::TestConnection& to) {
+    ++requests;
+    to.write(testing::response(200, "", "ok"));  // promises to stay, and goes
+    return false;
+  });
+  Caller caller;
+  AsyncRequest request;
+  request.method = "POST";
+  request.url = url_of(server.port());
+  for (int i = 0; i < 20; ++i) {
+    const auto reply = caller.send(request);
+    if (!reply) {
+      // Between the close and its notice a request may be lost; never silently, and never twice.
+      EXPECT_EQ(reply.error().code, base::Errc::unavailable);
+    }
+  }
+  EXPECT_LE(requests, 20);
+}
+
+TEST(AsyncClient, ClosesIdleConnectionsAfterTheirLimit) {
+  Served served(echo);
+  Caller caller({.idle_limit = 30ms});
+  EXPECT_TRUE(caller.get_url(url_of(served.port())));
+  EXPECT_TRUE(comes_true([&] { return served.server().connections() == 0; }));
+}
+
+TEST(AsyncClient, KeepsNoMoreIdleConnectionsThanAllowed) {
+  Served served(echo);
+  Caller caller({.idle_max = 2});
+  const auto many = [](AsyncClient& client, Loop& loop, std::string url) -> Task<int> {
+    base::TaskScope scope(loop);
+    int good = 0;
+    const auto one = [](AsyncClient& by, std::string to, int& count) -> Task<void> {
+      AsyncRequest request;
+      request.url = std::move(to);
+      const auto reply = co_await by.send(std::move(request));
+      if (reply) ++count;
+    };
+    for (int i = 0; i < 20; ++i) scope.spawn(one(client, url, good));
+    co_await scope.all_ended();
+    co_return good;
+  };
+  EXPECT_EQ(caller.get(many(caller.client(), caller.loop(), url_of(served.port()))), 20);
+  EXPECT_TRUE(comes_true([&] { return served.server().connections() == 2; }));
+}
+
+TEST(AsyncClient, BoundsReplies) {
+  testing::HttpTestServer server([](const testing::SeenRequest& seen, testing::TestConnection& to) {
+    if (seen.target == "/announced") to.write(testing::response(200, "", std::string(1025, 'x')));
+    if (seen.target == "/chunks") {
+      to.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n401\r\n" + std::string(1025, 'x') +
+               "\r\n0\r\n\r\n");
+    }
+    if (seen.target == "/exact") to.write(testing::response(200, "", std::string(1024, 'x')));
+    if (seen.target == "/headers") to.write("HTTP/1.1 200 OK\r\nX: " + std::string(70'000, 'x') + "\r\n\r\n");
+    if (seen.target == "/interims") {
+      for (int i = 0; i < 3000; ++i) to.write("HTTP/1.1 100 Continue\r\n\r\n");
+    }
+    return false;
+  });
+  Caller caller;
+  AsyncRequest request;
+  request.body_bytes_max = 1024;
+  for (const char* path : {"/announced", "/chunks", "/headers", "/interims"}) {
+    SCOPED_TRACE(path);
+    request.url = url_of(server.port(), path);
+    const auto reply = caller.send(request);
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().code, base::Errc::exhausted) << reply.error().message;
+  }
+  request.url = url_of(server.port(), "/exact");
+  EXPECT_EQ(caller.send(request)->body.size(), 1024u);
+}
+
+TEST(AsyncClient, RefusesRepliesThatAreNone) {
+  testing::HttpTestServer server([](const testing::SeenRequest& seen, testing::TestConnection& to) {
+    if (seen.target == "/lengths") to.write("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab");
+    if (seen.target == "/cut") to.write("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+    if (seen.target == "/chunks") to.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+    if (seen.target == "/unasked") to.write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    if (seen.target == "/else") to.write("SSH-2.0-OpenSSH_9.2\r\n");
+    if (seen.target == "/feeds") to.write("HTTP/1.1 200 OK\n\n");
+    return false;
+  });
+  Caller caller;
+  for (const char* path : {"/lengths", "/cut", "/chunks", "/unasked", "/else", "/feeds", "/nothing"}) {
+    SCOPED_TRACE(path);
+    const auto reply = caller.get_url(url_of(server.port(), path));
+    ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().code, base::Errc::unavailable);
+    EXPECT_TRUE(failure_of(reply.error()).sent);
+  }
+}
+
+TEST(AsyncClient, ReadsAnAnswerThatCameBeforeTheBodyWasTaken) {
+  Served served([](Exchange& exchange) -> Task<void> {
+    ServerResponse refusal;
+    refusal.status = 413;
+    (void)co_await exchange.respond(std::move(refusal));
+  });
+  Caller caller;
+  AsyncRequest request;
+  request.method = "PUT";
+  request.url = url_of(served.port());
+  request.body = std::string(16u << 20, 'x');
+  const auto reply = caller.send(request);
+  // The server may reset the connection before its answer is read: then the call fails, but it never hangs.
+  if (reply) {
+    EXPECT_EQ(reply->status, 413);
+  }
+}
+
+TEST(AsyncClient, EndsAStreamByItsStopToken) {
+  Served served([](Exchange& exchange) -> Task<void> {
+    auto stream = co_await exchange.respond_streaming(ServerResponse());
+    if (!stream) co_return;
+    base::Completion<int> gone;
+    const std::stop_callback callback((*stream)->gone(), [gone] { gone.set(1); });
+    (void)co_await gone.wait(exchange.executor());
+  });
+  Caller caller;
+  std::stop_source stop;
+  AsyncRequest request;
+  request.url = url_of(served.port());
+  request.stop = stop.get_token();
+  request.limit = kPatience;
+  std::thread stopper([&] {
+    EXPECT_TRUE(comes_true([&] { return served.server().connections() == 1; }));
+    std::this_thread::sleep_for(20ms);
+    stop.request_stop();
+  });
+  const auto all = caller.get(read_stream(caller.client(), request));
+  stopper.join();
+  ASSERT_FALSE(all);
+  EXPECT_EQ(all.error().name, "CANCELLED");
+  EXPECT_TRUE(comes_true([&] { return served.server().connections() == 0; }));
+}
+
+TEST(AsyncClient, ResolvesNames) {
+  Served served(echo, {.listen = "localhost:0"});
+  Caller caller;
+  EXPECT_TRUE(caller.get_url("http://localhost:" + std::to_string(served.port()) + "/"));
+  const auto unknown = caller.get_url("http://no-such-host.invalid/");
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, base::Errc::unavailable);
+  EXPECT_FALSE(failure_of(unknown.error()).sent);
+}
+
 }  // namespace
 }  // namespace fusebox::http
