@@ -313,6 +313,11 @@ base::Task<base::Result<Outcome>> BootRun::run() {
   co_return co_await commit_running(render_endpoints(*endpoints));
 }
 
+std::unexpected<base::Error> destroyed_meanwhile(const Boot& boot) {
+  return refuse(409, "vm " + boot.row.vm_id + " was destroyed while it was being created",
+                {{"vm_id", boot.row.vm_id}, {"op_id", boot.op.op_id}});
+}
+
 // The operation ends, the environment goes; the answer waits until it is gone, at most for a while.
 base::Task<base::Result<Outcome>> abandon(Core& core, Boot& boot, base::Error error) {
   const std::string text = redacted(boot.material, error.message);
@@ -320,13 +325,16 @@ base::Task<base::Result<Outcome>> abandon(Core& core, Boot& boot, base::Error er
   const base::Result<Outcome> outcome = std::unexpected(error);
   finish_operation(op, outcome, core.wall());
   op.last_error = text;
+  const RequestInfo nobody;
   auto removal = co_await begin_removal(
-      core, boot.row, {.word = "boot_error", .task = TaskStatus::failed, .error = text, .final_state = "failed"}, {},
+      core, boot.row, RemovalReason("boot_error", text, TaskStatus::failed, "failed"), nobody,
       [&](Tx& tx) -> base::Result<void> {
         tx.update_operation(op);
         tx.add_event(vm_event(boot.row, "vm.provision_failed", op.finished_at, reason_json(text)));
         return {};
       });
+  const bool gone_by_others = !removal && (fenced(removal.error()) || removal.error().code == base::Errc::not_found);
+  if (gone_by_others) co_return destroyed_meanwhile(boot);
   if (!removal) co_return outcome;
   base::Completion<bool> gone;
   const auto remove = [](Core& on, Removal what, base::Completion<bool> tell) -> base::Task<void> {
@@ -365,8 +373,7 @@ base::Task<void> run_boot(Core& core, Boot boot) {
   auto outcome = co_await BootRun(core, boot).run();
   if (!outcome && fenced(outcome.error())) {
     core.parts.meters.fence_rejected(boot.op.kind);
-    outcome = refuse(409, "vm " + boot.row.vm_id + " was destroyed while it was being created",
-                     {{"vm_id", boot.row.vm_id}, {"op_id", boot.op.op_id}});
+    outcome = destroyed_meanwhile(boot);
   } else if (!outcome && core.closing) {
     // Whoever takes over finds the step and goes on.
     core.outcomes.finish(boot.op.op_id, refuse(503, "the control plane is stopping"));

@@ -60,7 +60,9 @@ base::Task<base::Result<SnapshotRow>> seed_of_fork(Core& core, RequestInfo info,
   FB_CO_TRY(const Outcome made, co_await create_snapshot(core, info, source.vm_id, std::move(snapshot)));
   FB_CO_TRY(const auto document, base::json::parse(made.json));
   const auto* id = document.root->find("id");
-  co_return co_await core.snapshot(id != nullptr ? id->string() : std::string(), {});
+  std::string snapshot_id;
+  if (id != nullptr) snapshot_id = id->string();
+  co_return co_await core.snapshot(std::move(snapshot_id), std::string());
 }
 
 base::Result<void> check_copyable(const EnvironmentRow& source, const Place& place) {
@@ -175,7 +177,7 @@ base::Task<base::Result<Outcome>> migrate_environment(Core& core, RequestInfo in
   auto drained = co_await drain_environment(core, inner, source.vm_id);
   if (!drained) core.log(base::LogLevel::warn, "source of a migration did not drain", {{"vm_id", source.vm_id}});
   auto removed =
-      co_await remove_environment(core, source.vm_id, {}, {.word = "migrated", .task = TaskStatus::completed}, inner);
+      co_await remove_environment(core, source.vm_id, {}, RemovalReason("migrated", {}, TaskStatus::completed), inner);
   if (!removed) core.log(base::LogLevel::warn, "source of a migration is not gone yet", {{"vm_id", source.vm_id}});
   outcome.status = 200;
   co_return outcome;

@@ -140,8 +140,7 @@ class EngineImpl final : public Engine {
     const auto work = [](Core& core, RequestInfo who, std::string id,
                          base::Completion<base::Result<void>> tell) -> base::Task<void> {
       const std::string tenant = who.caller.tenant;
-      tell.set(
-          co_await remove_environment(core, std::move(id), tenant, {.word = "requested", .error = {}}, std::move(who)));
+      tell.set(co_await remove_environment(core, std::move(id), tenant, RemovalReason("requested"), std::move(who)));
     };
     const base::Completion<base::Result<void>> done;
     core_.jobs.spawn(work(core_, std::move(info), std::move(vm_id), done));
@@ -151,8 +150,9 @@ class EngineImpl final : public Engine {
     FB_CO_TRY(const auto row, co_await core_.get<std::optional<EnvironmentRow>>(
                                   [&](Reader& reader) { return reader.environment_of_task(task_id); }));
     if (!row) co_return refuse(404, "task " + task_id + " not found");
-    co_return co_await remove_environment(core_, row->vm_id, {},
-                                          {.word = "completed", .task = TaskStatus::completed, .error = {}}, {});
+    const RequestInfo nobody;
+    co_return co_await remove_environment(core_, row->vm_id, {}, RemovalReason("completed", {}, TaskStatus::completed),
+                                          nobody);
   }
 
   Core core_;

@@ -35,11 +35,13 @@ class Vault;
 
 // Who asks (2.3, 2.4).
 struct Caller {
+  Caller() = default;                // no aggregate: gcc 12 destroys aggregate temporaries of an await expression twice
   std::string principal = "master";  // "master", "open", or a key's id
   std::string tenant;                // what it may see, "" = everything
   std::string layer_scope;           // callerTenantID
 };
 struct RequestInfo {
+  RequestInfo() = default;  // no aggregate, as above
   Caller caller;
   std::string request_id;
   std::string route;            // "POST /v1/environments": method and path, the scope of its idempotency key

@@ -58,6 +58,35 @@ class FakeFactory final : public host::ProviderSet {
   FakeHost local_;
 };
 
+// Knows how much of what was asked of it is still under way, so that a test waits for nothing else.
+class CountingStore final : public Store {
+ public:
+  explicit CountingStore(std::unique_ptr<Store> inner) : inner_(std::move(inner)) {}
+  base::Task<base::Result<void>> write(base::Executor& executor, WriteWork work) override {
+    ++under_way;
+    auto done = co_await inner_->write(executor, std::move(work));
+    --under_way;
+    co_return done;
+  }
+  base::Task<base::Result<void>> read(base::Executor& executor, ReadWork work) override {
+    ++under_way;
+    auto done = co_await inner_->read(executor, std::move(work));
+    --under_way;
+    co_return done;
+  }
+  void observe(CommitObserver* observer) override { inner_->observe(observer); }
+  base::Task<StoreStatus> probe(base::Executor& executor) override { return inner_->probe(executor); }
+  std::string_view kind() const noexcept override { return inner_->kind(); }
+  bool replicated() const noexcept override { return inner_->replicated(); }
+  bool is_leader() const noexcept override { return inner_->is_leader(); }
+  std::string_view leader_word() const noexcept override { return inner_->leader_word(); }
+
+  int under_way = 0;
+
+ private:
+  std::unique_ptr<Store> inner_;
+};
+
 struct EngineTest : ::testing::Test {
   base::ManualClock clock;
   base::ManualExecutor executor{clock};
@@ -66,7 +95,7 @@ struct EngineTest : ::testing::Test {
   EngineMeters meters;
   FakeFactory factory{executor, clock, random};
   std::unique_ptr<Vault> vault;
-  std::unique_ptr<Store> store;
+  std::unique_ptr<CountingStore> store;
   std::unique_ptr<Engine> engine;
   EngineOptions options;
   std::vector<std::string> steps;                      // as they were made durable
@@ -85,7 +114,7 @@ struct EngineTest : ::testing::Test {
     store_options.clock = &clock;
     auto opened = open_store(store_options);
     ASSERT_TRUE(opened) << opened.error().message;
-    store = std::move(*opened);
+    store = std::make_unique<CountingStore>(std::move(*opened));
     options.replica_id = "test";
     options.fleet_id = "fleet";
     start();
@@ -142,7 +171,8 @@ struct EngineTest : ::testing::Test {
   }
   // Until nothing more happens without time.
   void settle() {
-    for (int quiet = 0; quiet < 50;) quiet = turn() ? 0 : quiet + 1;
+    while (turn() || store->under_way != 0) {
+    }
   }
   void pass(base::Nanos span) {
     const base::Nanos step = std::chrono::seconds{1};
@@ -205,7 +235,7 @@ struct EngineTest : ::testing::Test {
   static constexpr int kTurns = 200'000;
   bool turn() {
     if (executor.run() != 0) return true;
-    std::this_thread::yield();
+    if (store->under_way != 0) std::this_thread::yield();  // the store's thread has the turn
     return executor.run() != 0;
   }
   template <class T>

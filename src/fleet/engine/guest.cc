@@ -164,8 +164,8 @@ base::Task<base::Result<void>> run_drain(Core& core, EnvironmentRow row, Operati
       failure = result.error().message;
   }
   if (failure.empty()) {
-    co_return co_await end_operation(core, row, op,
-                                     Outcome{.status = 200, .json = {}, .location = {}, .replayed = false}, event);
+    const base::Result<Outcome> drained = Outcome{.status = 200, .json = {}, .location = {}, .replayed = false};
+    co_return co_await end_operation(core, row, op, drained, event);
   }
   base::Result<Outcome> outcome =
       refuse(500, "drain of vm " + row.vm_id + " failed: " + failure, {{"vm_id", row.vm_id}});
@@ -225,8 +225,8 @@ base::Task<base::Result<void>> run_rotation(Core& core, EnvironmentRow row, Oper
   row.cert_sha256.assign(made.fingerprint.bytes.begin(), made.fingerprint.bytes.end());
   row.cert_not_after = wall + base::Nanos{kCertificateLife};
   FB_CO_CHECK(seal_material(core.parts.vault, fresh, row));
-  co_return co_await end_operation(core, row, op, Outcome{.status = 204, .json = {}, .location = {}, .replayed = false},
-                                   "vm.token_rotated");
+  const base::Result<Outcome> rotated = Outcome{.status = 204, .json = {}, .location = {}, .replayed = false};
+  co_return co_await end_operation(core, row, op, rotated, "vm.token_rotated");
 }
 
 base::Task<base::Result<void>> rotate_token(Core& core, RequestInfo info, std::string vm_id) {

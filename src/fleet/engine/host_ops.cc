@@ -208,13 +208,14 @@ base::Task<base::Result<bool>> has_environments(Core& core, std::string host_id)
 
 // Drains what runs there, waits, and destroys what is left when the time is up.
 base::Task<void> evict(Core& core, std::string host_id, std::int64_t timeout_seconds) {
+  const RequestInfo nobody;
   EnvironmentFilter filter;
   filter.host_id = host_id;
   filter.state = "running";
   auto rows = co_await core.get<std::vector<EnvironmentRow>>(
       [&](Reader& reader) { return reader.environments(filter, {}, kPage); });
   if (rows) {
-    for (const EnvironmentRow& row : *rows) (void)co_await drain_environment(core, {}, row.vm_id);
+    for (const EnvironmentRow& row : *rows) (void)co_await drain_environment(core, nobody, row.vm_id);
   }
   const base::Nanos end = core.now() + base::Nanos{seconds{timeout_seconds}};
   while (core.now() < end && !core.closing) {
@@ -230,7 +231,7 @@ base::Task<void> evict(Core& core, std::string host_id, std::int64_t timeout_sec
     std::size_t removed = 0;
     for (const EnvironmentRow& row : *left) {
       auto gone =
-          co_await remove_environment(core, row.vm_id, {}, {.word = "evicted", .error = "host was drained"}, {});
+          co_await remove_environment(core, row.vm_id, {}, RemovalReason("evicted", "host was drained"), nobody);
       if (gone) ++removed;
     }
     if (removed == 0) co_return;  // the reconciler keeps trying what is destroying

@@ -187,8 +187,9 @@ base::Task<void> Reconciler::confirm_missing(Lane& lane, EnvironmentRow row) {
   core_.heard(*place, there);
   if (there || there.error().code != base::Errc::not_found) co_return;
   const std::string vm_id = row.vm_id;
+  const RequestInfo nobody;
   auto removal =
-      co_await begin_removal(core_, std::move(row), {.word = "missing", .error = "vm missing from provider"}, {});
+      co_await begin_removal(core_, std::move(row), RemovalReason("missing", "vm missing from provider"), nobody);
   if (!removal) co_return;  // it has changed since: judged again at the next tick
   core_.parts.meters.count(EngineMeters::Count::vms_missing);
   core_.log(base::LogLevel::warn, "environment is missing on its host", {{"vm_id", vm_id}});

@@ -75,11 +75,12 @@ base::Task<void> Reconciler::stuck(EnvironmentRow row, base::Nanos at) {
                              .first_seen_at = at,
                              .last_seen_at = at,
                              .acknowledged_at = base::Nanos{0}};
-  auto removal = co_await begin_removal(core_, std::move(row), {.word = "stuck", .error = text}, {},
-                                        [letter](Tx& tx) -> base::Result<void> {
-                                          tx.put_dead_letter(letter);
-                                          return {};
-                                        });
+  const RequestInfo nobody;
+  Store::WriteWork also = [letter](Tx& tx) -> base::Result<void> {
+    tx.put_dead_letter(letter);
+    return {};
+  };
+  auto removal = co_await begin_removal(core_, std::move(row), RemovalReason("stuck", text), nobody, std::move(also));
   if (!removal) co_return;
   core_.parts.meters.count(EngineMeters::Count::stuck_failed);
   (void)co_await run_removal(core_, std::move(*removal));
@@ -119,11 +120,12 @@ base::Task<void> Reconciler::idle(EnvironmentRow row, base::Nanos at) {
                              .first_seen_at = at,
                              .last_seen_at = at,
                              .acknowledged_at = base::Nanos{0}};
-  auto removal = co_await begin_removal(core_, std::move(row), {.word = "idle", .error = text}, {},
-                                        [letter](Tx& tx) -> base::Result<void> {
-                                          tx.put_dead_letter(letter);
-                                          return {};
-                                        });
+  const RequestInfo nobody;
+  Store::WriteWork also = [letter](Tx& tx) -> base::Result<void> {
+    tx.put_dead_letter(letter);
+    return {};
+  };
+  auto removal = co_await begin_removal(core_, std::move(row), RemovalReason("idle", text), nobody, std::move(also));
   if (!removal) co_return;
   core_.parts.meters.count(EngineMeters::Count::idle_failed);
   (void)co_await run_removal(core_, std::move(*removal));

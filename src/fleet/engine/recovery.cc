@@ -49,8 +49,9 @@ base::Task<void> resume_create(Core& core, EnvironmentRow row, OperationRow op) 
     co_return;
   }
   // Its material cannot be read: it can only go.
+  const RequestInfo nobody;
   auto removed = co_await remove_environment(
-      core, row.vm_id, {}, {.word = "unrecoverable", .error = boot.error().message, .final_state = "failed"}, {});
+      core, row.vm_id, {}, RemovalReason("unrecoverable", boot.error().message, TaskStatus::failed, "failed"), nobody);
   core.outcomes.finish(op_id, std::unexpected(std::move(boot.error())));
   if (!removed) core.log(base::LogLevel::warn, "environment could not be removed", {{"vm_id", row.vm_id}});
 }
@@ -71,7 +72,7 @@ base::Task<void> resume(Core& core, OperationRow op) {
   if (op.kind == "create" || op.kind == "fork" || op.kind == "migrate") {
     co_await resume_create(core, std::move(row), std::move(op));
   } else if (op.kind == "destroy") {
-    (void)co_await run_removal(core, Removal{std::move(row), std::move(op)});
+    (void)co_await run_removal(core, Removal(std::move(row), std::move(op)));
   } else if (op.kind == "drain") {
     (void)co_await run_drain(core, std::move(row), std::move(op));
   } else if (op.kind == "rotate") {

@@ -78,6 +78,7 @@ base::Task<base::Result<Removal>> begin_removal(Core& core, EnvironmentRow row, 
   enter_state(row, EnvironmentState::destroying, at);
   auto recorded = co_await core.commit("destroy_recorded", [&](Tx& tx) -> base::Result<void> {
     tx.update_environment(row, expected);
+    if (also) FB_CHECK(also(tx));  // first: what ends with an outcome of its own is not cancelled
     tx.set_task(row.task_id, reason.task, reason.error, at);
     tx.cancel_operations(row.vm_id, op.op_id, at);
     tx.insert_operation(op);
@@ -85,13 +86,12 @@ base::Task<base::Result<Removal>> begin_removal(Core& core, EnvironmentRow row, 
     tx.add_event(task_event(row, reason.task == TaskStatus::completed ? "task.completed" : "task.failed", at,
                             reason_json(reason.word)));
     tx.append_env_event(row.vm_id, "state", state_event(row, "destroying", at));
-    if (also) return also(tx);
     return {};
   });
   if (!recorded) co_return std::unexpected(std::move(recorded.error()));
   core.parts.meters.operation_started("destroy");
   core.live.end(row.vm_id);
-  co_return Removal{std::move(row), std::move(op)};
+  co_return Removal(std::move(row), std::move(op));
 }
 
 base::Task<base::Result<void>> run_removal(Core& core, Removal removal) {
@@ -137,7 +137,7 @@ base::Task<base::Result<void>> retry_removal(Core& core, EnvironmentRow row) {
     co_return recorded;
   }
   core.parts.meters.operation_started("destroy");
-  co_return co_await run_removal(core, Removal{std::move(row), std::move(op)});
+  co_return co_await run_removal(core, Removal(std::move(row), std::move(op)));
 }
 
 base::Task<base::Result<void>> remove_environment(Core& core, std::string vm_id, std::string tenant,

@@ -6,21 +6,27 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "fleet/engine/core.h"
 
 namespace fusebox::fleet {
 
 struct RemovalReason {
-  std::string_view word;                       // of the event: "requested", "missing", "stuck", "idle", ...
-  TaskStatus task = TaskStatus::failed;        // what becomes of the task
-  std::string error{};                         // last_error of environment and task, "" = keeps
-  std::string_view final_state = "destroyed";  // the last word on the wire: "failed" after a boot error
+  // Not an aggregate: gcc 12 destroys aggregate temporaries of an await expression twice.
+  RemovalReason(std::string_view word_in, std::string error_in = {}, TaskStatus task_in = TaskStatus::failed,
+                std::string_view final_in = "destroyed")
+      : word(word_in), error(std::move(error_in)), task(task_in), final_state(final_in) {}
+  std::string_view word;         // of the event: "requested", "missing", "stuck", "idle", ...
+  std::string error;             // last_error of environment and task, "" = keeps
+  TaskStatus task;               // what becomes of the task
+  std::string_view final_state;  // the last word on the wire: "failed" after a boot error
 };
 
 // Records the intent: the generation grows, whatever else was under way is cancelled, its streams end. `also` adds to the
 // same transaction. `stale` when the row has moved on; nothing has happened then.
 struct Removal {
+  Removal(EnvironmentRow row_in, OperationRow op_in) : row(std::move(row_in)), op(std::move(op_in)) {}
   EnvironmentRow row;
   OperationRow op;
 };

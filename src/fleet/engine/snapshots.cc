@@ -187,8 +187,9 @@ base::Task<base::Result<Outcome>> create_snapshot(Core& core, RequestInfo info, 
   FB_CO_TRY(const EnvironmentRow row, co_await core.environment(vm_id, info.caller.tenant));
   if (row.state != EnvironmentState::running) co_return wrong_state(row, "running");
   if (request.live && !request.layer_key.empty()) co_return refuse(400, "live and layer_key are mutually exclusive");
-  FB_CO_CHECK(
-      co_await check_quota(core, request.layer_key.empty() ? row.task_id : info.caller.layer_scope, request.mode));
+  std::string scope = row.task_id;
+  if (!request.layer_key.empty()) scope = info.caller.layer_scope;
+  FB_CO_CHECK(co_await check_quota(core, std::move(scope), request.mode));
   FB_CO_TRY(Place place, core.place_of(row));
   FB_CO_CHECK(check_snapshot_provider(row, place, request.live));
   // A backend that knows live on an agent that is too old makes a disk snapshot and says so (26 row 9).
