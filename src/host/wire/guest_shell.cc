@@ -94,7 +94,14 @@ std::string_view without_target(std::string_view name) {
 Result<FileEntry> read_line(std::string_view line) {
   std::string_view words[kListingColumns];
   std::string_view rest = line;
-  for (std::string_view& word : words) word = next_word(rest);
+  for (std::string_view& word : words) {
+    word = next_word(rest);
+    // Devices have two numbers, "1, 3", where others have a size.
+    if (word.ends_with(',')) {
+      (void)next_word(rest);
+      word = "0";
+    }
+  }
   if (!rest.empty()) rest.remove_prefix(1);
   const auto size = number_of<std::uint64_t>(words[4]);
   const auto seconds = number_of<std::int64_t>(words[5]);

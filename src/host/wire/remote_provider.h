@@ -26,10 +26,10 @@ class RemoteWire;
 
 struct RemoteOptions {
   std::string url;  // http or https, with host; a path prefix is kept
-  std::string token;
+  std::string token{};
   std::string backend = "firecracker";
-  http::PeerTls tls;
-  http::Proxies proxies;
+  http::PeerTls tls{};
+  http::Proxies proxies{};
 };
 
 class RemoteProvider final : public Provider {
