@@ -90,6 +90,13 @@ class RawClient {
     kept_.erase(0, size);
     return all;
   }
+  // Some of what comes next; "" = the server closed.
+  std::string at_most(std::size_t size) {
+    if (kept_.empty()) kept_ = piece();
+    std::string some = kept_.substr(0, size);
+    kept_.erase(0, some.size());
+    return some;
+  }
   bool ended() const noexcept { return ended_; }
   bool reset() const noexcept { return reset_; }
   void end_sending() { ::shutdown(fd_.get(), SHUT_WR); }

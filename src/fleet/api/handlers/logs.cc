@@ -1,0 +1,185 @@
+// What an environment said: kept records of the store, and those its provider holds; then what comes.
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/json.h"
+#include "base/wait.h"
+#include "fleet/api/frame/services.h"
+#include "fleet/api/handlers/handlers.h"
+#include "fleet/api/streams/ended_environment.h"
+#include "fleet/api/streams/guest_call.h"
+#include "fleet/api/streams/ndjson.h"
+#include "fleet/api/streams/stream_end.h"
+#include "fleet/api_error.h"
+#include "fleet/render/views.h"
+
+namespace fusebox::fleet::handle {
+
+namespace {
+
+constexpr std::array<std::string_view, 4> kSources = {"boot", "script", "agent", "serial"};
+constexpr std::uint32_t kLogPage = 256;             // records of one read
+constexpr std::chrono::seconds kFollowPause{1};     // providers are asked, they do not tell
+constexpr std::chrono::seconds kLogLimit{20};       // of one call to a provider
+constexpr std::int64_t kLogRecordsMax = 1'000'000;  // 1 MiB a source is kept: never reached by whole records
+
+struct Wanted {
+  std::vector<std::string> sources;
+  base::Nanos since{0};
+  std::int64_t left = kLogRecordsMax;
+  bool wants(std::string_view source) const {
+    return sources.empty() || std::ranges::find(sources, source) != sources.end();
+  }
+};
+
+base::Result<Wanted> read_wanted(const Call& call) {
+  Wanted wanted;
+  std::string list = call.text("source");
+  for (std::string_view rest = list; !rest.empty();) {
+    const std::size_t comma = std::min(rest.find(','), rest.size());
+    const std::string_view word = rest.substr(0, comma);
+    if (std::ranges::find(kSources, word) == kSources.end()) {
+      return refuse(400, "source: must be of boot, script, agent, serial");
+    }
+    wanted.sources.emplace_back(word);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  if (const auto since = call.maybe("since")) {
+    const auto at = base::parse_rfc3339(*since);
+    if (!at) return refuse(400, "since: must be a time of RFC 3339");
+    wanted.since = *at;
+  }
+  if (const auto limit = call.maybe("limit")) {
+    std::int64_t value = 0;
+    const auto [stop, error] = std::from_chars(limit->data(), limit->data() + limit->size(), value);
+    if (error == std::errc{} && stop == limit->data() + limit->size() && value > 0) {
+      wanted.left = std::min(value, kLogRecordsMax);
+    }
+  }
+  return wanted;
+}
+
+std::string record_json(base::Nanos at, std::string_view source, std::string_view data) {
+  base::json::Writer writer;
+  writer.begin_object().key("at").string(api_time(at)).key("source").string(source);
+  writer.key("data").string(base::to_utf8(data)).end_object();
+  return writer.take();
+}
+
+struct LogState {
+  bool live = false, running = false;
+};
+base::Result<LogState> find_environment(Reader& reader, const std::string& vm_id, const std::string& tenant) {
+  FB_TRY(const auto row, reader.environment(vm_id));
+  if (row && (tenant.empty() || row->tenant_id == tenant)) {
+    return LogState{true, row->state == EnvironmentState::running};
+  }
+  const auto unknown = [&vm_id] { return refuse(404, "vm " + vm_id + " not found", Details{{"vm_id", vm_id}}); };
+  if (row) return unknown();
+  FB_TRY(const auto newest, reader.last_env_event(vm_id));
+  FB_TRY(const bool visible, ended_is_visible(reader, vm_id, tenant));
+  if (!newest || !visible) return unknown();
+  return LogState{};
+}
+
+// Reads both places and writes what is new.
+class LogTail {
+ public:
+  LogTail(Call& call, Wanted wanted, std::shared_ptr<LineStream> lines)
+      : call_(call), wanted_(std::move(wanted)), lines_(std::move(lines)) {}
+
+  base::Task<base::Result<void>> from_store() {
+    while (wanted_.left > 0) {
+      auto rows = co_await call_.services.store.get<std::vector<EnvLogRow>>(call_.home(), [this](Reader& reader) {
+        return reader.env_logs(call_.id(), wanted_.sources, wanted_.since, stored_, kLogPage);
+      });
+      if (!rows) co_return std::unexpected(std::move(rows.error()));
+      if (rows->empty()) break;
+      for (const EnvLogRow& row : *rows) {
+        stored_ = std::max(stored_, row.seq);
+        FB_CO_CHECK(co_await say(row.at, row.source, row.data));
+      }
+    }
+    co_return base::Result<void>{};
+  }
+
+  // What a provider cannot tell is not there: an agent without this route has its script's output in the store alone.
+  base::Task<base::Result<void>> from_provider(RequestInfo info) {
+    using Page = host::Provider::LogPage;
+    while (wanted_.left > 0) {
+      auto page = co_await with_guest<Page>({call_.services.engine, call_.home(), info, call_.id()},
+                                            [this, &info](GuestLease& guest) -> base::Task<base::Result<Page>> {
+                                              co_return co_await guest.provider().logs(
+                                                  context_for(guest, info, kLogLimit), guest.row().host_vm_name,
+                                                  wanted_.sources, provided_);
+                                            });
+      if (!page || page->records.empty()) break;
+      const bool moved = page->next > provided_;
+      provided_ = page->next;
+      for (const host::LogRecord& record : page->records) {
+        if (record.at < wanted_.since || !wanted_.wants(record.source)) continue;
+        FB_CO_CHECK(co_await say(record.at, record.source, record.data));
+      }
+      if (!moved) break;
+    }
+    co_return base::Result<void>{};
+  }
+  bool full() const noexcept { return wanted_.left <= 0; }
+
+ private:
+  base::Task<base::Result<void>> say(base::Nanos at, std::string_view source, std::string_view data) {
+    if (wanted_.left-- <= 0) co_return base::Result<void>{};
+    std::string line = record_json(at, source, data);
+    co_return co_await lines_->line(std::move(line));
+  }
+
+  Call& call_;
+  Wanted wanted_;
+  std::shared_ptr<LineStream> lines_;
+  std::uint64_t stored_ = 0, provided_ = 0;
+};
+
+base::Task<void> follow(Call& call, LogTail& tail, LineStream& lines) {
+  bool ended = false;
+  const StreamEnd end(call, [&ended] { ended = true; }, {}, lines.gone());
+  while (!ended && !tail.full()) {
+    co_await base::sleep_for(call.home(), kFollowPause);
+    if (ended) break;
+    const auto state = co_await call.services.store.get<LogState>(
+        call.home(), [&call](Reader& reader) { return find_environment(reader, call.id(), call.principal->tenant); });
+    const auto stored = co_await tail.from_store();
+    if (!stored) break;
+    if (!state || !state->live) break;
+    if (!state->running) continue;
+    const auto provided = co_await tail.from_provider(call.info());
+    if (!provided) break;
+  }
+}
+
+}  // namespace
+
+base::Task<Answer> logs(Call& call) {
+  FB_CO_TRY(Wanted wanted, read_wanted(call));
+  auto state = co_await call.services.store.get<LogState>(
+      call.home(), [&call](Reader& reader) { return find_environment(reader, call.id(), call.principal->tenant); });
+  if (!state) co_return std::unexpected(std::move(state.error()));
+  auto stream = co_await call.http.respond_streaming(call.stream_head("application/x-ndjson"));
+  if (!stream) co_return sent_reply();
+  const auto lines = std::make_shared<LineStream>(call.home(), std::move(*stream));
+  LogTail tail(call, std::move(wanted), lines);
+  auto told = co_await tail.from_store();
+  if (told && state->running) told = co_await tail.from_provider(call.info());
+  if (told && state->live && call.flag("follow")) {
+    lines->keep_alive();
+    co_await follow(call, tail, *lines);
+  }
+  const auto finished = co_await lines->finish();
+  (void)finished;
+  co_return sent_reply();
+}
+
+}  // namespace fusebox::fleet::handle

@@ -1,0 +1,41 @@
+// Everything that ends a stream from outside: its caller's key, its environment, the server's close.
+//
+// Owner    lives inside the handler that serves the stream. `end` is called at most once, at home, while it lives.
+// Threads  made and destroyed at home.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+
+#include "fleet/api/frame/call.h"
+#include "fleet/api/frame/live_streams.h"
+
+namespace fusebox::fleet {
+
+class StreamEnd {
+ public:
+  // `tokens`: of the lease and of the peer; may be requested on any thread.
+  StreamEnd(Call& call, std::function<void()> end, std::stop_token lease, std::stop_token peer = {});
+  ~StreamEnd();
+  StreamEnd(const StreamEnd&) = delete;
+  StreamEnd& operator=(const StreamEnd&) = delete;
+
+ private:
+  struct State {
+    std::function<void()> end;
+    void once();
+  };
+  struct Post {
+    std::shared_ptr<State> state;
+    base::Executor* home;
+    void operator()() const;
+  };
+  std::shared_ptr<State> state_;
+  LiveStreams::Entry entry_;
+  std::stop_callback<Post> lease_;
+  std::stop_callback<Post> peer_;
+};
+
+}  // namespace fusebox::fleet
