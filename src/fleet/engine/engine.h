@@ -35,7 +35,10 @@ class Vault;
 
 // Who asks (2.3, 2.4).
 struct Caller {
-  Caller() = default;                // no aggregate: gcc 12 destroys aggregate temporaries of an await expression twice
+  // No aggregate: gcc 12 destroys aggregate temporaries of an await expression twice.
+  Caller() = default;
+  Caller(std::string principal_in, std::string tenant_in, std::string layer_scope_in)
+      : principal(std::move(principal_in)), tenant(std::move(tenant_in)), layer_scope(std::move(layer_scope_in)) {}
   std::string principal = "master";  // "master", "open", or a key's id
   std::string tenant;                // what it may see, "" = everything
   std::string layer_scope;           // callerTenantID
