@@ -131,6 +131,7 @@ std::string_view storable_text(std::string_view text, std::string& kept) {
 }
 
 std::string_view storable_json(std::string_view text, std::string& kept) {
+  if (text.empty()) return "{}";
   if (!text.contains("\\u0000")) return storable_text(text, kept);
   std::string whole;
   kept = storable_text(text, whole);

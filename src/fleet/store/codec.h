@@ -31,7 +31,7 @@ std::map<std::string, std::int64_t> number_map_of(std::string_view json);
 // Foreign text (a host's error, a guest's message) as a database takes it: valid UTF-8 without NUL. Returns `text` itself
 // where that holds already, else a view of `kept`.
 std::string_view storable_text(std::string_view text, std::string& kept);
-// The same for JSON: an escaped NUL, which PostgreSQL's JSONB refuses, becomes U+FFFD.
+// The same for JSON; nothing is {}. An escaped NUL, which PostgreSQL refuses in JSONB, becomes U+FFFD.
 std::string_view storable_json(std::string_view json, std::string& kept);
 
 }  // namespace fusebox::fleet

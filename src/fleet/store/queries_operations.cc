@@ -188,7 +188,7 @@ base::Result<bool> SqlTx::operation_exists(std::string_view op_id) {
 // Which of the three keys was taken, asked in the transaction that met it.
 base::Error SqlTx::diagnosed_operation(const base::Error& error, std::string_view op_id) {
   for (const InsertedOperation& op : inserted_) {
-    if (op.op_id != op_id) continue;
+    if (!op_id.empty() && op.op_id != op_id) continue;
     bool key_taken = false;
     bool kind_taken = false;
     (void)query(kKeyTaken, {op.idem_scope, op.idem_key, op.op_id}, [&](const sql::Row&) { key_taken = true; });

@@ -215,8 +215,8 @@ class Tx : public Reader {
   virtual void fail(base::Error error) = 0;
 };
 
-// Told of what was committed, on a store thread, in commit order; short work only. On PostgreSQL also of what other
-// replicas committed (env events by number, then without a payload).
+// Told of what was committed, on a store thread, in commit order; short work only. On PostgreSQL also, on another thread,
+// of what other replicas committed: env events by number, without payload, kind and (mostly) incarnation; some twice.
 class CommitObserver {
  public:
   virtual ~CommitObserver() = default;
@@ -274,6 +274,9 @@ struct StoreOptions {
   std::function<void(std::string_view query, double seconds)> timing;
   std::function<void(std::string_view failure_class)> failed;
 };
+// A database URL without its password, for logs.
+std::string mask_password(std::string_view database_url);
+
 // Opens, migrates and checks. Errors: `denied` = another process has the file (its lock file is named), `corrupt` = a
 // migration this program does not know, `invalid` = the URL; messages hide passwords.
 base::Result<std::unique_ptr<Store>> open_store(StoreOptions options);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "fleet/store/store_test_support.h"
+#include "support/postgres_server.h"
 
 namespace fusebox::fleet {
 
@@ -21,7 +22,13 @@ class EveryStore : public ::testing::TestWithParam<StoreKind> {
     auto folder = base::TempDir::create("fusebox-store");
     ASSERT_OK(folder);
     folder_.emplace(std::move(*folder));
-    if (GetParam() == StoreKind::postgres) GTEST_SKIP() << "no PostgreSQL";
+    if (GetParam() == StoreKind::postgres) {
+      server_ = testing::PostgresServer::shared();
+      if (server_ == nullptr) GTEST_SKIP() << testing::PostgresServer::why_not();
+      auto url = server_->create_database();
+      ASSERT_OK(url);
+      url_ = *url;
+    }
     reopen();
   }
   StoreOptions options() {
@@ -29,7 +36,7 @@ class EveryStore : public ::testing::TestWithParam<StoreKind> {
     options.clock = &clock_;
     options.replica_id = "replica-1";
     options.data_dir = folder_->path().string();
-    if (GetParam() == StoreKind::memory) options.database_url = "memory:";
+    options.database_url = GetParam() == StoreKind::memory ? "memory:" : url_;
     return options;
   }
   void reopen() {
@@ -41,6 +48,8 @@ class EveryStore : public ::testing::TestWithParam<StoreKind> {
   bool durable() const { return GetParam() != StoreKind::memory; }
 
   base::ManualClock clock_;
+  std::shared_ptr<testing::PostgresServer> server_;
+  std::string url_;
   std::optional<base::TempDir> folder_;
   std::optional<TestStore> store_;
 };

@@ -13,6 +13,10 @@ constexpr sql::Write kTouchSchema{.kind = sql::Write::Kind::update,
                                   .alone = true,
                                   .text = "UPDATE orchestrator_schema_migrations SET applied_at = applied_at"};
 
+// Other replicas keep copies, too.
+constexpr sql::Write kNotifyCache{
+    .table = "", .types = "t", .postgres = "SELECT pg_notify('fusebox_cache', v.p1) FROM {rows}"};
+
 }  // namespace
 
 SqlTx::SqlTx(sql::Connection& connection, const base::Clock& clock) : connection_(connection), clock_(clock) {
@@ -46,6 +50,10 @@ base::Result<void> SqlTx::prove_writable() {
 base::Error SqlTx::diagnosed(const base::Error& error) {
   const sql::Write& write = *connection_.violated();
   const std::string key(connection_.violated_key());
+  if (write.table == "orchestrator_operations" && write.guard.code == base::Errc::exists) {
+    return diagnosed_operation(error, key);
+  }
+  if (key.empty()) return error;  // one of several; nobody says which
   const auto gone = [&](std::string_view what, base::Result<bool> exists) {
     if (!exists || *exists) return error;
     return base::Error{base::Errc::not_found, "there is no " + std::string(what) + " " + base::in_quotes(key), {}, {}};
@@ -59,9 +67,6 @@ base::Error SqlTx::diagnosed(const base::Error& error) {
   if (write.table == "orchestrator_hosts" && write.guard.name == "in_use") {
     const auto state = host_state_now(key);
     return gone("host", state ? base::Result<bool>(state->has_value()) : base::Result<bool>(true));
-  }
-  if (write.table == "orchestrator_operations" && write.guard.code == base::Errc::exists) {
-    return diagnosed_operation(error, key);
   }
   if (write.guard.code != base::Errc::stale) return error;
   if (write.table == "orchestrator_vms") return gone("environment", environment_exists(key));
@@ -82,6 +87,9 @@ void SqlTx::changed(std::string_view vm_id) {
 }
 
 void SqlTx::cache_changed(std::string_view what, std::string_view id) {
+  if (connection_.dialect() == sql::Dialect::postgres) {
+    execute(kNotifyCache, {std::string(what) + ":" + std::string(id)});
+  }
   Notice notice;
   notice.kind = Notice::Kind::cache;
   notice.what = what;
