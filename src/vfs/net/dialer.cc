@@ -108,6 +108,11 @@ Io<void> Dialer::resolved(Call& call) {
   addresses_ = std::move(*addresses);
   resolution_.reset();
   step_ = Step::next_address;
+  if (target_.may_connect && !addresses_.empty() && !literal_address(target_.address.host, target_.address.port)) {
+    // Those that are left are what is connected to: nothing is resolved a second time.
+    std::erase_if(addresses_, [&](const HostAddress& one) { return !target_.may_connect(one); });
+    if (addresses_.empty()) last_error_ = Errno::acces;
+  }
   return {};
 }
 

@@ -21,8 +21,9 @@ namespace fusebox::vfs {
 
 struct DialTarget {
   SocketAddress address;
-  std::string unix_path;  // instead of `address`, when not empty
-  base::Nanos time{0};    // for everything
+  std::string unix_path;                                  // instead of `address`, when not empty
+  base::Nanos time{0};                                    // for everything
+  std::function<bool(const HostAddress&)> may_connect{};  // of resolved names; null = any
 };
 
 class Dialer {

@@ -79,6 +79,7 @@ base::Result<Device> active(const std::shared_ptr<Net>& net, const SocketNode& s
   auto tls = tls_of(socket);
   if (!tls) return std::unexpected(std::move(tls.error()));
   DialTarget target{.address = socket.address, .unix_path = {}, .time = kConnectTime};
+  target.may_connect = net->options().may_connect;
   auto connection = std::make_shared<Connection>(
       std::make_unique<Dialer>(std::move(target), net->options().offload, std::move(*tls), reporter(*net, socket)),
       net->limit(), socket.address.datagram());

@@ -41,11 +41,16 @@ struct SocketNode {
   TlsOptions tls;
 };
 
+struct HostAddress;  // resolution.h
+
 struct NetOptions {
   Offload offload;                               // null: names are resolved in place (tests, tools)
   const base::Clock* clock = nullptr;            // required
   std::uint64_t bytes_per_s = 0;                 // limits.sockBytesPerS, both directions of all sockets; 0 = none
   std::function<void(std::string_view)> report;  // one line for the engine's stderr; null = none
+  // Whether an address that a name was resolved to may be connected to (`acces` when none may); null = any. Literal
+  // addresses are what the configuration says and are not asked about.
+  std::function<bool(const HostAddress&)> may_connect{};
 };
 
 // What the sockets of one container share; the mount and /dev/socket devices keep it.
