@@ -32,9 +32,10 @@ namespace fusebox::container {
 struct SpaceOptions {
   std::string name;  // for messages
   std::shared_ptr<const image::Image> image;
-  std::shared_ptr<vfs::Mount> root;             // null = the image's tree, read-only
-  std::vector<vfs::Namespace::MountAt> mounts;  // besides /dev and /net
-  LaunchConfig config;                          // of it count: sockets, tls, envs, limits
+  std::shared_ptr<vfs::Mount> root;                          // null = the image's tree, read-only
+  std::vector<vfs::Namespace::MountAt> mounts;               // besides /dev and /net
+  LaunchConfig config;                                       // of it count: sockets, envs, limits
+  std::function<bool(const vfs::HostAddress&)> may_connect;  // of resolved names, see vfs::NetOptions; null = any
 };
 
 // How a process ended, in the words of a run's.

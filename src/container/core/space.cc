@@ -14,6 +14,7 @@ base::Result<std::shared_ptr<vfs::Mount>> open_net(Containers::Core& core, const
   net.offload = core.offload();
   net.clock = core.options().clock;
   net.bytes_per_s = options.config.limits.socket_bytes_per_s.value_or(0);
+  net.may_connect = options.may_connect;
   net.report = [&core, name = options.name](std::string_view text) {
     core.message("wapp '" + name + "': " + std::string(text));
   };
