@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "host/common/names.h"
+#include "host/wasm/egress_map.h"
 #include "host/wasm/layer_stack.h"
 #include "vfs/overlay/overlay.h"
 #include "vfs/tar/tree_mount.h"
@@ -55,7 +56,7 @@ void fill_in(Capacity& capacity, const std::filesystem::path& folder) {
   if (capacity.features.empty()) {
     capacity.features = {"generation", "guest-tmpfs", "parallel-exec",   "parallel-create", "safe-args",
                          "snapshot",   "snapshot-id", "snapshot-delete", "store-delete",    "exec-stream",
-                         "files",      "logs",        "boot-id"};
+                         "files",      "logs",        "boot-id",         "egress"};
   }
 }
 
@@ -68,9 +69,7 @@ Result<void> check(const CreateSpec& spec) {
     return fail(Errc::invalid, "memory_mb is " + std::to_string(spec.memory_mb) + "; the least is 1");
   if (spec.storage_gb < 0 || spec.storage_gb > kGbMost)
     return fail(Errc::invalid, "storage_gb is " + std::to_string(spec.storage_gb) + "; 0 to 1048576");
-  if (spec.egress)
-    return fail(Errc::unsupported,
-                "egress: environments of the wasm provider connect to nothing, so there is nothing to allow");
+  if (spec.egress) FB_CHECK(map_egress(*spec.egress));
   return {};
 }
 
@@ -226,6 +225,13 @@ Result<void> WasmProvider::make_live(WasmEnvironment& environment) {
   space.root = root;
   space.mounts.push_back({"/fuse", secrets});
   space.config.limits.memory_pages = static_cast<std::uint32_t>(std::min<std::int64_t>(spec.memory_mb * 16, 65536));
+  if (!spec.egress.empty()) {
+    FB_TRY(const Egress egress, read_egress(spec.egress));
+    FB_TRY(EgressMap map, map_egress(egress));
+    space.config.sockets = std::move(map.sockets);
+    if (map.bytes_per_s > 0) space.config.limits.socket_bytes_per_s = map.bytes_per_s;
+    space.may_connect = std::move(map.may_connect);
+  }
   FB_TRY(auto opened, container::open_space(*options_.containers, std::move(space)));
   environment.live = std::make_shared<LiveEnvironment>(LiveEnvironment{
       std::move(upper), std::move(root), std::move(secrets), EnvFiles(std::move(names), clock), std::move(opened)});
@@ -264,6 +270,7 @@ Task<Result<WasmProvider::Origin>> WasmProvider::origin_of(CreateSpec spec) {
     origin.chain = seed->chain;
     origin.spec = seed->kept.spec;
   }
+  if (spec.egress) origin.spec.egress = write_egress(*spec.egress);
   if (spec.cpus != 0) origin.spec.cpus = spec.cpus;
   if (spec.memory_mb != 0) origin.spec.memory_mb = spec.memory_mb;
   if (spec.storage_gb != 0) origin.spec.storage_gb = spec.storage_gb;

@@ -24,12 +24,12 @@ base::Error no_snapshot() {
   return {Errc::not_found, "snapshot not found", {}, nullptr};
 }
 
+// Not a task itself: a lambda that is a parameter of a coroutine and a temporary of a co_await is destroyed twice by gcc 12.
 template <class T, class Work>
-Task<Result<T>> elsewhere(const vfs::Offload& offload, base::Executor& executor, Work work) {
+base::Completion<Result<T>> elsewhere(const vfs::Offload& offload, Work work) {
   const base::Completion<Result<T>> done;
-  offload(std::make_unique<std::function<void()>>([done, work = std::move(work)]() mutable { done.set(work()); }));
-  Result<T> answer = co_await done.wait(executor);
-  co_return answer;
+  offload(std::make_unique<std::function<void()>>([done, work = std::move(work)] { done.set(work()); }));
+  return done;
 }
 
 struct Sized {
@@ -88,9 +88,10 @@ Task<Result<LayerChain>> WasmProvider::freeze(CallContext context, std::string v
   const std::shared_ptr<LiveEnvironment> live = environment->live;
   const base::Clock& clock = executor().clock();
   if (live && (live->space->running() > 0 || live->writers > 0)) {
-    auto copied = co_await elsewhere<LayerPtr>(
-        offload_, executor(),
-        [layers = layers_, path = layers_->path_of(upper), &clock, live] { return layers->copy(path, clock); });
+    const auto done = elsewhere<LayerPtr>(offload_, [layers = layers_, path = layers_->path_of(upper), &clock, live] {
+      return layers->copy(path, clock);
+    });
+    auto copied = co_await done.wait(executor());
     FB_CO_TRY(LayerPtr copy, std::move(copied));
     chain.push_back(std::move(copy));
     if (chain.size() <= kLayersMax) co_return chain;
@@ -117,8 +118,9 @@ Task<Result<LayerChain>> WasmProvider::freeze(CallContext context, std::string v
 
 Task<Result<LayerChain>> WasmProvider::merge(LayerChain chain) {
   const base::Clock& clock = executor().clock();
-  auto merged = co_await elsewhere<LayerPtr>(offload_, executor(),
-                                             [layers = layers_, chain, &clock] { return layers->merge(chain, clock); });
+  const auto done =
+      elsewhere<LayerPtr>(offload_, [layers = layers_, chain, &clock] { return layers->merge(chain, clock); });
+  auto merged = co_await done.wait(executor());
   FB_CO_TRY(LayerPtr layer, std::move(merged));
   co_return LayerChain{std::move(layer)};
 }
@@ -140,10 +142,12 @@ Task<Result<WasmProvider::Frozen>> WasmProvider::measure(KeptSpec spec, LayerCha
   LayerTar tar{layer_tar_head(spec), std::move(chain)};
   FB_CO_TRY(const std::uint64_t bytes, content_bytes(tar.chain, clock, kImmediateBytes));
   Result<Sized> sized = fail(Errc::bug, "not measured");
-  if (bytes <= kImmediateBytes)
+  if (bytes <= kImmediateBytes) {
     sized = digest_of(tar, clock);
-  else
-    sized = co_await elsewhere<Sized>(offload_, executor(), [tar, &clock] { return digest_of(tar, clock); });
+  } else {
+    const auto done = elsewhere<Sized>(offload_, [tar, &clock] { return digest_of(tar, clock); });
+    sized = co_await done.wait(executor());
+  }
   FB_CO_TRY(Sized measured, std::move(sized));
   frozen.digest = std::move(measured.digest);
   frozen.size_bytes = measured.bytes;
@@ -267,10 +271,10 @@ Task<Result<std::unique_ptr<FileReader>>> WasmProvider::artifact(CallContext, st
   if (at == snapshots_.end()) co_return fail(Errc::not_found, "artifact not found");
   const LayerTar tar{layer_tar_head((*at)->kept.spec), (*at)->chain};
   using Spooled = std::unique_ptr<FileReader>;
-  auto spooled = co_await elsewhere<Spooled>(
-      offload_, executor(), [tar, folder = options_.state_dir, &clock = executor().clock()] {
-        return spool(folder, [&](const TarSink& sink) { return write_layer_tar(tar, clock, sink); });
-      });
+  const auto done = elsewhere<Spooled>(offload_, [tar, folder = options_.state_dir, &clock = executor().clock()] {
+    return spool(folder, [&](const TarSink& sink) { return write_layer_tar(tar, clock, sink); });
+  });
+  auto spooled = co_await done.wait(executor());
   co_return spooled;
 }
 
@@ -301,9 +305,9 @@ Task<Result<SnapshotRecord>> WasmProvider::pull(CallContext context, PullSpec sp
     co_return fail(Errc::invalid, "the artifact needs image " + head.image + ":" + head.version + " with digest " +
                                       head.digest + ", which this host does not have");
   }
-  auto unpacked = co_await elsewhere<LayerChain>(
-      offload_, executor(),
-      [layers = layers_, &incoming, &clock = executor().clock()] { return incoming.unpack(*layers, clock); });
+  const auto done = elsewhere<LayerChain>(
+      offload_, [layers = layers_, &incoming, &clock = executor().clock()] { return incoming.unpack(*layers, clock); });
+  auto unpacked = co_await done.wait(executor());
   FB_CO_TRY(LayerChain chain, std::move(unpacked));
   WasmSnapshot made;
   made.chain = std::move(chain);
