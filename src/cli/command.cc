@@ -31,6 +31,7 @@ void add_verbs(CLI::App& app, VerbContext& context) {
   add_up(app, context);
   add_engine(app, context);
   add_daemon(app, context);
+  add_servers(app, context);
   add_edge(app, context);
   add_audit(app, context);
   add_bench(app, context);

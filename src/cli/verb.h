@@ -29,6 +29,7 @@ void add_volume(CLI::App& app, VerbContext& context);
 void add_up(CLI::App& app, VerbContext& context);  // and down
 void add_engine(CLI::App& app, VerbContext& context);
 void add_daemon(CLI::App& app, VerbContext& context);
+void add_servers(CLI::App& app, VerbContext& context);  // serve, host, dev
 void add_edge(CLI::App& app, VerbContext& context);
 void add_edge_run(CLI::App& edge, VerbContext& context);
 void add_doctor(CLI::App& app, VerbContext& context);

@@ -117,7 +117,7 @@ std::string one_line(std::string text) {
 
 }  // namespace
 
-std::string mask_password(std::string_view database_url) {
+std::string masked_url(std::string_view database_url) {
   return without(std::string(database_url), secret_of(database_url));
 }
 

@@ -269,13 +269,13 @@ TEST_F(Replicas, AMigrationOfANewerVersionIsRefused) {
 }
 
 TEST(PostgresUrl, PasswordsAreMasked) {
-  EXPECT_EQ(mask_password("postgres://me:s3cret@db:5432/x?sslmode=require"),
+  EXPECT_EQ(masked_url("postgres://me:s3cret@db:5432/x?sslmode=require"),
             "postgres://me:***@db:5432/x?sslmode=require");
-  EXPECT_EQ(mask_password("postgres://me:s3@cret@db/x"), "postgres://me:***@db/x");
-  EXPECT_EQ(mask_password("postgres://me@db/x?password=s3cret&a=b"), "postgres://me@db/x?password=***&a=b");
-  EXPECT_EQ(mask_password("host=db password=s3cret user=me"), "host=db password=*** user=me");
-  EXPECT_EQ(mask_password("host=db password = 's3cret' user=me"), "host=db password = '***' user=me");
-  EXPECT_EQ(mask_password("postgres://db/x"), "postgres://db/x");
+  EXPECT_EQ(masked_url("postgres://me:s3@cret@db/x"), "postgres://me:***@db/x");
+  EXPECT_EQ(masked_url("postgres://me@db/x?password=s3cret&a=b"), "postgres://me@db/x?password=***&a=b");
+  EXPECT_EQ(masked_url("host=db password=s3cret user=me"), "host=db password=*** user=me");
+  EXPECT_EQ(masked_url("host=db password = 's3cret' user=me"), "host=db password = '***' user=me");
+  EXPECT_EQ(masked_url("postgres://db/x"), "postgres://db/x");
 }
 
 TEST(PostgresUrl, ErrorsNameNoPassword) {

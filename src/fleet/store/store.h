@@ -275,7 +275,7 @@ struct StoreOptions {
   std::function<void(std::string_view failure_class)> failed;
 };
 // A database URL without its password, for logs.
-std::string mask_password(std::string_view database_url);
+std::string masked_url(std::string_view database_url);
 
 // Opens, migrates and checks. Errors: `denied` = another process has the file (its lock file is named), `corrupt` = a
 // migration this program does not know, `invalid` = the URL; messages hide passwords.

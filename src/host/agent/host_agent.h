@@ -17,12 +17,13 @@
 #include "base/result.h"
 #include "host/agent/host_options.h"
 #include "host/api/provider.h"
+#include "http/loop.h"
 
 namespace fusebox::host {
 
-// Makes the provider of options.backend on the agent's executor.
+// Makes the provider of options.backend on the agent's loop.
 using ProviderFactory =
-    std::function<base::Result<std::unique_ptr<Provider>>(base::Executor& executor, const HostOptions& options)>;
+    std::function<base::Result<std::unique_ptr<Provider>>(http::Loop& loop, const HostOptions& options)>;
 
 struct HostSeams {
   const base::Clock& clock;

@@ -56,6 +56,7 @@ struct WasmOptions {
   std::size_t processes_max = 1024;        // of all environments; Containers should keep as many instances
   std::size_t snapshots_max = 100'000;
   FetchArtifact fetch_artifact;  // empty: pull is `unsupported`
+  std::shared_ptr<void> keep;    // what `containers` is of; goes after everything else
 };
 
 class WasmProvider final : public Provider {

@@ -1,0 +1,82 @@
+#include "host/wasm_host.h"
+
+#include "host/api/grant.h"
+#include "host/wasm/wasm_provider.h"
+#include "http/async/async_client.h"
+#include "image/store/image_store.h"
+
+namespace fusebox::host {
+namespace {
+
+constexpr std::uint32_t kContainersMax = 4096;  // processes at a time; the provider has a bound of its own below it
+constexpr std::uint32_t kInstancesPooled = 256;
+
+class FetchedArtifact final : public FileReader {
+ public:
+  FetchedArtifact(std::unique_ptr<http::AsyncClient> client, std::unique_ptr<http::ReplyStream> stream)
+      : client_(std::move(client)), stream_(std::move(stream)) {}
+  std::uint32_t mode() const noexcept override { return 0600; }
+  std::optional<std::uint64_t> size() const noexcept override { return {}; }
+  base::Task<base::Result<std::size_t>> read_some(std::span<char> into) override { return stream_->read_some(into); }
+
+ private:
+  std::unique_ptr<http::AsyncClient> client_;
+  std::unique_ptr<http::ReplyStream> stream_;
+};
+
+// From the peer the control plane named, with the grant it signed; never with a token (host-agent.md 9.2).
+base::Task<base::Result<std::unique_ptr<FileReader>>> fetch(http::Loop& loop, CallContext context, PullSpec spec) {
+  http::AsyncClientOptions options;
+  options.idle_max = 0;
+  auto client = std::make_unique<http::AsyncClient>(loop, std::move(options));
+  http::AsyncRequest request;
+  request.url = spec.peer_url + "/v1/artifacts/" + spec.digest;
+  http::Header grant;
+  grant.name = kGrantHeader;
+  grant.value = spec.grant;
+  request.headers.push_back(std::move(grant));
+  request.limit = context.limit;
+  request.stop = context.stop;
+  request.body_bytes_max = UINT64_MAX;  // the provider counts what it takes
+  auto stream = co_await client->open(std::move(request));
+  if (!stream) co_return std::unexpected(std::move(stream.error()));
+  const int status = (*stream)->head().status;
+  if (status != 200)
+    co_return base::fail(base::Errc::unavailable, "the peer answered " + std::to_string(status) + " for the artifact");
+  co_return std::make_unique<FetchedArtifact>(std::move(client), std::move(*stream));
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Provider>> make_wasm_host(http::Loop& loop, const base::Clock& clock, base::Random& random,
+                                                       WasmHostOptions options) {
+  image::ImageStoreOptions images;
+  images.root = options.image_dir;
+  FB_TRY(std::shared_ptr<image::Library> library, image::ImageStore::create(std::move(images)));
+  container::ContainersOptions engine;
+  engine.profile = *container::find_profile("big");
+  engine.profile.max_wapps = kContainersMax;
+  engine.profile.name_bytes = image::kStoreNameBytesMax;
+  engine.library = std::move(library);
+  engine.data_dir = options.state_dir / "volumes";
+  engine.code_cache = std::move(options.code_cache);
+  engine.clock = &clock;
+  engine.random = &random;
+  engine.version = options.version;
+  engine.instances_pooled = kInstancesPooled;
+  FB_TRY(std::shared_ptr<container::Containers> containers, container::Containers::create(std::move(engine)));
+  WasmOptions wasm;
+  wasm.containers = containers.get();
+  wasm.keep = std::move(containers);
+  wasm.executor = &loop;
+  wasm.random = &random;
+  wasm.state_dir = options.state_dir;
+  wasm.image_limits.name_bytes_max = image::kStoreNameBytesMax;
+  wasm.fetch_artifact = [&loop](CallContext context, PullSpec spec) {
+    return fetch(loop, std::move(context), std::move(spec));
+  };
+  FB_TRY(std::unique_ptr<WasmProvider> provider, WasmProvider::create(std::move(wasm)));
+  return std::unique_ptr<Provider>(std::move(provider));
+}
+
+}  // namespace fusebox::host
