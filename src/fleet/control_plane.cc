@@ -53,10 +53,11 @@ base::Task<base::Result<void>> check_key(Store& store, const Vault& vault, base:
         "it in TOKEN_ENCRYPTION_KEYS_OLD");
   const KeyRingRow row{
       .key_id = vault.key_id(), .check_value = vault.check_value(), .created_at = wall, .retired_at = base::Nanos{0}};
-  co_return co_await store.write(executor, [row](Tx& tx) -> base::Result<void> {
+  Store::WriteWork work = [row](Tx& tx) -> base::Result<void> {
     tx.put_key(row);
     return {};
-  });
+  };
+  co_return co_await store.write(executor, std::move(work));
 }
 
 // Hands what is committed to the API, which comes after the store and goes before it.
