@@ -1,5 +1,6 @@
 // Frames of the attach and exec streams: the same frames come out however their bytes were cut, and no length is believed
 // above its bound.
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
