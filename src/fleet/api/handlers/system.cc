@@ -115,11 +115,12 @@ base::Task<Answer> logout(Call& call) {
   const std::string value = session_cookie(call.http.request());
   if (!value.empty()) {
     // Also when the store cannot take it now: the browser forgets the cookie, and the session ends by itself.
-    const auto revoked = co_await call.services.store.write(
-        call.home(), [hash = secret_hash(value), now = call.services.clock.wall()](Tx& tx) -> base::Result<void> {
-          tx.revoke_login(hash, now);
-          return {};
-        });
+    const base::Bytes hash = secret_hash(value);
+    const base::Nanos now = call.services.clock.wall();
+    const auto revoked = co_await call.services.store.write(call.home(), [&hash, now](Tx& tx) -> base::Result<void> {
+      tx.revoke_login(hash, now);
+      return {};
+    });
     (void)revoked;
   }
   Reply reply = no_content();

@@ -20,6 +20,9 @@
 namespace fusebox::fleet {
 
 struct GuestCall {
+  // Not an aggregate: gcc 12 destroys aggregate temporaries of an await expression twice.
+  GuestCall(Engine& engine_in, base::Executor& home_in, RequestInfo info_in, std::string vm_id_in)
+      : engine(engine_in), home(home_in), info(std::move(info_in)), vm_id(std::move(vm_id_in)) {}
   Engine& engine;
   base::Executor& home;
   RequestInfo info;
