@@ -497,10 +497,16 @@ TEST_F(WasmTest, Figures) {
                             .text());
   ASSERT_TRUE(create("parent", "big"));
   for (int i = 0; i < 4; ++i) put("parent", "/w" + std::to_string(i), std::string(256u << 10, 'w'));
-  time("snapshot, 1 MiB written", 20, [&](int i) {
-    put("parent", "/w0", std::string(1u << 20, static_cast<char>('a' + i)));
-    ASSERT_TRUE(await(provider().snapshot({}, "parent", named("s" + std::to_string(i)))));
-  });
+  ASSERT_TRUE(await(provider().snapshot({}, "parent", named("s0"))));
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(create("p" + std::to_string(i), "big"));
+    put("p" + std::to_string(i), "/w", std::string(1u << (i < 20 ? 20 : 14), 'w'));
+  }
+  const auto snapshot = [&](int i) {
+    ASSERT_TRUE(await(provider().snapshot({}, "p" + std::to_string(i), named("t" + std::to_string(i)))));
+  };
+  time("snapshot, 1 MiB written", 20, snapshot);
+  time("snapshot, 16 KiB written", 20, [&](int i) { snapshot(20 + i); });
   EXPECT_LT(time("fork, 100 MiB image, 1 MiB written", kRounds,
                  [&](int i) {
                    ForkSpec fork;
