@@ -46,6 +46,30 @@ TEST_F(Agent, AnswersUntilItIsStopped) {
   EXPECT_TRUE((*agent)->stop());
 }
 
+TEST_F(Agent, RefusesBodiesWhoseLengthItCannotTrust) {
+  auto agent = start(options());
+  ASSERT_TRUE(agent) << agent.error().message;
+  struct Case {
+    const char* headers;
+    const char* body;
+    const char* status;
+  };
+  for (const Case& c :
+       {Case{"Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n\r\n", "HTTP/1.1 411 "},
+        Case{"Content-Length: x\r\n", "{}", "HTTP/1.1 400 "}, Case{"Content-Length: -1\r\n", "{}", "HTTP/1.1 400 "},
+        Case{"Content-Length: 2000000\r\n", "{}", "HTTP/1.1 413 "},
+        Case{"Content-Length: 9\r\n", "{}", "HTTP/1.1 400 "}, Case{"Content-Length: 0\r\n", "", "HTTP/1.1 200 "}}) {
+    SCOPED_TRACE(c.headers);
+    http::test::RawClient client((*agent)->port());
+    client.say(std::string("POST /v1/vm HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer t\r\nConnection: close\r\n") +
+               c.headers + "\r\n" + c.body);
+    client.end_sending();
+    const std::string answer = client.until_closed();
+    EXPECT_EQ(answer.find(c.status), 0u) << answer;
+    EXPECT_NE(answer.find("\r\nContent-Length: "), std::string::npos) << answer;
+  }
+}
+
 TEST_F(Agent, RefusesOptionsNobodyCanUse) {
   HostOptions given = options();
   given.token.clear();
