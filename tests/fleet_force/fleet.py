@@ -160,8 +160,8 @@ class Fleet:
         settings = {
             "FC_AGENT_TOKEN": f"token-of-{name}", "FC_AGENT_PORT": str(port), "FC_AGENT_BIND": "127.0.0.1",
             "PUBLIC_HOST": "127.0.0.1", "FC_DIR": str(data or self.folder / f"host-{name}"),
-            "FUSEBOX_HOST_BACKEND": backend, "FUSEBOX_HOST_SERVER_URL": f"http://127.0.0.1:{server.port}",
-            "FUSEBOX_HOST_SERVER_TOKEN": TOKEN, "FUSEBOX_HOST_ID": name, "FUSEBOX_HOST_VM_COUNT": str(vm_count),
+            "FUSEBOX_HOST_BACKEND": backend, "FUSEBOX_SERVER_URL": f"http://127.0.0.1:{server.port}",
+            "FUSEBOX_SERVER_TOKEN": TOKEN, "FUSEBOX_HOST_ID": name, "FUSEBOX_HOST_VM_COUNT": str(vm_count),
             "FUSEBOX_DATA": str(image_store or self.folder / "user"), **(env or {}),
         }
         process = self.run(f"host-{name}", [self.command, "host"], settings)

@@ -163,7 +163,7 @@ def hosts(world):
     moved = c.environments.migrate(made.id, fuse.MigrateOptions(target_host_id="h2"))
     assert moved.host_id == "h2" and moved.state == fuse.STATE_RUNNING, moved
     refused(404, lambda: c.environments.get(made.id))
-    read = c.environments.exec(moved.id, fuse.ExecRequest(cmd=["js", "-e", "console.log(std.loadFile('/kept'))"]))
+    read = c.environments.exec(moved.id, fuse.ExecRequest(cmd=["js", "-e", "console.log(std.readFile('/kept'))"]))
     assert read.stdout == "moved\n", read
     c.hosts.cordon("h1")
     refused(503, lambda: c.environments.migrate(moved.id))
