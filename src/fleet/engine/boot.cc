@@ -354,7 +354,7 @@ base::Task<void> watch_first_health(Core& core, EnvironmentRow row) {
     auto status =
         co_await core.parts.providers.guest_get(row.url, "/health", {}, base::to_hex(row.cert_sha256), seconds{5});
     if (status && *status == 200) co_return;
-    co_await base::sleep_for(core.parts.executor, seconds{1});
+    co_await core.pause(seconds{1});
   }
   if (core.closing) co_return;
   const base::Nanos at = core.wall();

@@ -43,8 +43,7 @@ schedule::PlacementPolicy policy_of(const EngineOptions& options) {
 Core::Core(EngineParts parts_in)
     : parts(std::move(parts_in)),
       hosts(parts.executor, policy_of(parts.options), maker_of(parts)),
-      jobs(parts.executor),
-      closing_signal(parts.executor) {}
+      jobs(parts.executor) {}
 
 base::Nanos Core::wall() const noexcept {
   return std::chrono::floor<std::chrono::microseconds>(parts.clock.wall());
@@ -60,6 +59,23 @@ Incarnation Core::new_incarnation() {
   Incarnation incarnation{};
   parts.random.fill(incarnation);
   return incarnation;
+}
+
+base::Task<void> Core::pause(base::Nanos span) {
+  if (closing) co_return;
+  const std::uint64_t number = ++next_pause;
+  const base::Completion<bool> over;
+  pauses.emplace(number, over);
+  const auto timer = parts.executor.post_at(now() + span, [over] { over.set(true); });
+  co_await over.wait(parts.executor);
+  parts.executor.cancel(timer);
+  pauses.erase(number);
+}
+
+void Core::close() {
+  closing = true;
+  live.end_all();
+  for (const auto& [number, pause] : pauses) pause.set(false);
 }
 
 base::Task<base::Result<void>> Core::commit(std::string_view step, Store::WriteWork work) {

@@ -52,10 +52,11 @@ struct Core {
   EngineParts parts;
   HostDirectory hosts;
   LiveTable live;
-  Awaited<base::Result<Outcome>> outcomes;  // by op_id: operations this replica works on
-  Awaited<base::Result<void>> removals;     // by vm_id: environments that are being destroyed here
-  base::TaskScope jobs;                     // every operation under way
-  base::Signal closing_signal;
+  Awaited<base::Result<Outcome>> outcomes;                 // by op_id: operations this replica works on
+  Awaited<base::Result<void>> removals;                    // by vm_id: environments that are being destroyed here
+  base::TaskScope jobs;                                    // every operation under way
+  std::map<std::uint64_t, base::Completion<bool>> pauses;  // under way, by number
+  std::uint64_t next_pause = 0;
   std::int32_t creates_in_flight = 0;
   bool closing = false;
 
@@ -63,6 +64,10 @@ struct Core {
   base::Nanos wall() const noexcept;  // whole microseconds, as the store keeps them
   std::string new_id(std::string_view prefix, std::size_t hex_digits = 32);
   Incarnation new_incarnation();
+
+  // Lets time pass, or returns at once when the engine closes.
+  base::Task<void> pause(base::Nanos span);
+  void close();
 
   // One durable step, named for tests.
   base::Task<base::Result<void>> commit(std::string_view step, Store::WriteWork work);

@@ -41,7 +41,7 @@ base::Task<base::Result<void>> wait_until_free(Core& core, std::string vm_id) {
     if (!row) co_return base::Result<void>{};
     if (row->state != EnvironmentState::destroying || core.now() >= end || core.closing)
       co_return already_assigned(*row);
-    co_await base::sleep_for(core.parts.executor, kWaitStep);
+    co_await core.pause(kWaitStep);
   }
 }
 
@@ -271,7 +271,7 @@ base::Task<base::Result<std::optional<Outcome>>> earlier_outcome(Core& core, con
       continue;  // the row now has it as it was stored
     }
     if (core.closing) co_return refuse(503, "the control plane is stopping");
-    co_await base::sleep_for(core.parts.executor, kWaitStep);  // another replica works on it
+    co_await core.pause(kWaitStep);  // another replica works on it
   }
 }
 

@@ -122,11 +122,10 @@ class EngineImpl final : public Engine {
 
   base::Task<void> close(base::Executor& home, base::Nanos limit) override {
     co_await base::resume_on(core_.parts.executor);
-    core_.closing = true;
-    core_.live.end_all();
+    core_.close();
     const base::Nanos end = core_.now() + limit;
     while (core_.jobs.running() != 0 && core_.now() < end)
-      co_await base::sleep_for(core_.parts.executor, std::chrono::milliseconds{20});
+      co_await base::sleep_for(core_.parts.executor, std::chrono::milliseconds{5});
     co_await base::resume_on(home);
   }
 

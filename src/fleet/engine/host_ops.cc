@@ -221,7 +221,7 @@ base::Task<void> evict(Core& core, std::string host_id, std::int64_t timeout_sec
   while (core.now() < end && !core.closing) {
     auto busy = co_await has_environments(core, host_id);
     if (busy && !*busy) co_return;
-    co_await base::sleep_for(core.parts.executor, seconds{1});
+    co_await core.pause(seconds{1});
   }
   while (!core.closing) {
     filter.state.reset();

@@ -86,7 +86,7 @@ base::Task<void> Reconciler::run() {
       next_poll = core_.now() + core_.parts.options.host_poll / 2;
       (void)co_await load_hosts(core_);
     }
-    co_await base::sleep_for(core_.parts.executor, seconds{1});
+    co_await core_.pause(seconds{1});
   }
 }
 

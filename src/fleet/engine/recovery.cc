@@ -125,7 +125,7 @@ base::Task<base::Result<void>> take_over(Core& core, bool all) {
 
 base::Task<void> keep_leases(Core& core) {
   while (!core.closing) {
-    co_await base::sleep_for(core.parts.executor, kLeaseStep);
+    co_await core.pause(kLeaseStep);
     if (core.closing) co_return;
     const base::Nanos until =
         core.wall() + std::chrono::floor<std::chrono::microseconds>(core.parts.options.operation_lease);

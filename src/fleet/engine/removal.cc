@@ -55,7 +55,7 @@ base::Task<base::Result<void>> delete_on_host(Core& core, const EnvironmentRow& 
 base::Task<base::Result<void>> wait_for_other(Core& core, std::string vm_id) {
   const base::Nanos end = core.now() + kJoinLimit;
   while (core.now() < end && !core.closing) {
-    co_await base::sleep_for(core.parts.executor, kJoinStep);
+    co_await core.pause(kJoinStep);
     auto row =
         co_await core.get<std::optional<EnvironmentRow>>([&](Reader& reader) { return reader.environment(vm_id); });
     if (row && !*row) co_return base::Result<void>{};
