@@ -121,6 +121,9 @@ std::string error_envelope(const base::Error& error) {
   writer.key("message");
   if (!own && hides_text(error.code)) {
     writer.string("internal error");
+  } else if (error.code == base::Errc::unavailable && error.detail == nullptr) {
+    // Only the store's: what speaks of hosts has a detail. Its own text names the database.
+    writer.string("the store is not available; nothing was changed that is not shown; try again");
   } else {
     writer.string(base::to_utf8(error.message));
   }

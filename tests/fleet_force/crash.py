@@ -119,7 +119,7 @@ def check(server, hosts, load):
 def crash_at(command, step, database):
     with Fleet(command) as fleet:
         url = Postgres(fleet).url if database == "postgres" else ""
-        quick = {"ORCH_RECONCILE_INTERVAL_SECONDS": "1", "ORCH_ORPHAN_GRACE_SECONDS": "1"}
+        quick = {"ORCH_RECONCILE_INTERVAL_SECONDS": "1", "ORCH_ORPHAN_GRACE_SECONDS": "1", "ORCH_REPLICA_ID": "r1"}
         server = fleet.serve(database=url, env={**quick, "FUSEBOX_TEST_CRASH_AT": f"{step}:3"})
         hosts = {name: fleet.host(name, server, vm_count=ROOM) for name in ("h1", "h2")}
         load = Load(server.port)

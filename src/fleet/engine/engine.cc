@@ -28,7 +28,7 @@ class EngineImpl final : public Engine {
 
   base::Task<base::Result<void>> start(bool sole_owner) {
     FB_CO_CHECK(co_await load_hosts(core_));
-    if (core_.parts.store.is_leader()) FB_CO_CHECK(co_await take_over(core_, sole_owner));
+    FB_CO_CHECK(co_await take_over(core_, sole_owner ? TakeOver::all : TakeOver::own));
     core_.jobs.spawn(keep_leases(core_));
     core_.jobs.spawn(reconciler_.run());
     co_return base::Result<void>{};

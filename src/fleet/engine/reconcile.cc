@@ -77,7 +77,7 @@ base::Task<void> Reconciler::run() {
       core_.jobs.spawn(poll());
     }
     if (leads) {
-      const auto taken = co_await take_over(core_, false);
+      const auto taken = co_await take_over(core_, TakeOver::expired);
       if (!taken) core_.log(base::LogLevel::warn, "leases not looked at", {{"error", taken.error().message}});
       co_await age_hosts(core_);
     }

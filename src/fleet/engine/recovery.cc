@@ -96,14 +96,16 @@ base::Task<void> resume(Core& core, OperationRow op) {
 
 }  // namespace
 
-base::Task<base::Result<void>> take_over(Core& core, bool all) {
+base::Task<base::Result<void>> take_over(Core& core, TakeOver whose) {
   const base::Nanos at = core.wall();
-  const base::Nanos expired = all ? at + core.parts.options.operation_lease + std::chrono::hours{24 * 366} : at;
+  const base::Nanos expired =
+      whose != TakeOver::expired ? at + core.parts.options.operation_lease + std::chrono::hours{24 * 366} : at;
   for (;;) {
     FB_CO_TRY(const auto rows, co_await core.get<std::vector<OperationRow>>(
                                    [&](Reader& reader) { return reader.expired_operations(expired, kPage); }));
     std::size_t taken = 0;
     for (OperationRow op : rows) {
+      if (whose == TakeOver::own && op.owner != core.parts.options.replica_id) continue;
       if (core.outcomes.under_way(op.op_id) && op.owner == core.parts.options.replica_id) continue;  // ours, at work
       const base::Nanos lease = at + std::chrono::floor<std::chrono::microseconds>(core.parts.options.operation_lease);
       auto mine = co_await core.commit("taken_over", [&](Tx& tx) -> base::Result<void> {

@@ -4,13 +4,20 @@
 // Contract control-plane.md 15.3
 #pragma once
 
+#include <cstdint>
+
 #include "fleet/engine/core.h"
 
 namespace fusebox::fleet {
 
-// Takes over every operation whose lease has ended and spawns its continuation. `all`: leases do not count, because no
-// other process can have this store (SQLite at start).
-base::Task<base::Result<void>> take_over(Core& core, bool all);
+// Whose operations are taken over.
+enum class TakeOver : std::uint8_t {
+  expired,  // whose lease has ended
+  own,      // of an earlier process of this replica's name, also before that
+  all,      // no other process can have this store (SQLite at start)
+};
+// Takes them over and spawns their continuation.
+base::Task<base::Result<void>> take_over(Core& core, TakeOver whose);
 
 // Keeps the leases of this replica's operations until the engine closes.
 base::Task<void> keep_leases(Core& core);
