@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "container_lines.h"
 #include "edge_lines.h"
+#include "fleet_lines.h"
 #include "heavy_lines.h"
 #include "image_lines.h"
 #include "pipe_lines.h"
@@ -47,6 +48,11 @@ std::vector<Line> all_lines(const HeavyOptions& heavy) {
   lines.push_back({"container.pipe.guests", measure_container_pipe});
   lines.push_back({"container.fair", measure_container_fairness});
   lines.push_back({"container.crowd", with_options(measure_container_crowd)});
+  lines.push_back({"fleet.first_output", measure_fleet_sandboxes});
+  lines.push_back({"fleet.create", measure_fleet_creates});
+  lines.push_back({"fleet.get", measure_fleet_reads});
+  lines.push_back({"fleet.events", measure_fleet_events});
+  lines.push_back({"fleet.place", measure_fleet_placement});
   lines.push_back({"layout", measure_layouts});
   lines.push_back({"compute", with_options(measure_compute)});
   lines.push_back({"density", with_options(measure_density)});
