@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@ namespace fusebox::cli::bench {
 namespace {
 
 namespace fs = std::filesystem;
+namespace schedule = fusebox::fleet::schedule;
 
 constexpr std::size_t kClients = 32;
 constexpr std::uint64_t kCreates = 20'000;
@@ -86,11 +88,12 @@ Row time_row(std::string name, std::string line, const Samples& samples, double 
 
 base::Result<fs::path> big_image(const fs::path& folder) {
   fs::create_directories(folder / "tree");
+  std::ofstream(folder / "tree" / "app.wasm", std::ios::binary).write("\0asm\1\0\0\0", 8);  // never run
   std::ofstream(folder / "tree" / "bulk").close();
   std::error_code error;
   fs::resize_file(folder / "tree" / "bulk", 100u << 20, error);
   const fs::path tar = folder / "big.tar";
-  FB_TRY(const int status, run_child({{"/usr/bin/tar", "-C", (folder / "tree").string(), "-cf", tar.string(), "bulk"},
+  FB_TRY(const int status, run_child({{"/usr/bin/tar", "-C", (folder / "tree").string(), "-cf", tar.string(), "app.wasm", "bulk"},
                                       {"PATH=/usr/bin:/bin"}}));
   if (status != 0) return base::fail(base::Errc::io, "tar ended with " + std::to_string(status));
   return tar;
@@ -345,10 +348,10 @@ Rows measure_fleet_placement(const Conditions& conditions) {
   for (std::size_t i = 0; i < kHosts; ++i) {
     schedule::HostView host;
     host.id = "h" + std::to_string(i);
-    host.capacity = {.cpus = static_cast<std::int64_t>(8 + random.below(120)),
-                     .ram_mb = static_cast<std::int64_t>(16'384 + random.below(500'000)),
-                     .storage_gb = 4000,
-                     .vm_count = 1000};
+    host.capacity.cpus = static_cast<std::int64_t>(8 + random.below(120));
+    host.capacity.ram_mb = static_cast<std::int64_t>(16'384 + random.below(500'000));
+    host.capacity.storage_gb = 4000;
+    host.capacity.vm_count = 1000;
     index.upsert(std::move(host));
   }
   schedule::Demand demand;
