@@ -197,10 +197,16 @@ constexpr std::string_view kIndexesPostgres = R"sql(
 CREATE INDEX orchestrator_env_events_time_idx ON orchestrator_env_events USING brin (created_at);
 )sql";
 
+// Nobody asks for these; a file is never the reference's, and each costs a page per write.
+constexpr std::string_view kIndexesSqlite = R"sql(
+DROP INDEX orchestrator_tasks_vm_idx;
+DROP INDEX orchestrator_tasks_assigned_idx;
+)sql";
+
 constexpr Migration kOwn[] = {
     {101, "0101_state_that_survives.sql", kColumns},
     {102, "0102_take_over.sql", kTakeOver, kTakeOverPostgres, kTakeOverSqlite},
-    {103, "0103_pages.sql", kIndexes, kIndexesPostgres},
+    {103, "0103_pages.sql", kIndexes, kIndexesPostgres, kIndexesSqlite},
 };
 
 }  // namespace

@@ -19,7 +19,7 @@ namespace fusebox::fleet {
 
 inline constexpr std::size_t kReadersKept = 8;          // connections that wait for the next read
 inline constexpr std::int64_t kReaderCacheKib = 1024;   // beside the mapping; each reader may fill it
-inline constexpr std::int64_t kWriterCacheKib = 16384;  // the pages of a large batch
+inline constexpr std::int64_t kWriterCacheKib = 65536;  // the pages of a large batch
 inline constexpr std::int64_t kReaderMapBytes = 256ll << 20;
 inline constexpr int kLogPagesMax = 16'384;  // 64 MiB: copied back even if writes never pause
 
