@@ -12,6 +12,7 @@
 #include <cctype>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace fusebox::testing {
 namespace {
@@ -66,6 +67,12 @@ class HttpTestServer::Connection final : public TestConnection {
     char ignored[256];
     while (read(ignored, sizeof(ignored)) > 0) {
     }
+  }
+  std::string read_some() override {
+    if (!pending.empty()) return std::exchange(pending, {});
+    char piece[4096];
+    const long n = read(piece, sizeof(piece));
+    return n > 0 ? std::string(piece, static_cast<std::size_t>(n)) : std::string();
   }
   void shut_down() { ::shutdown(fd_, SHUT_RDWR); }
 

@@ -33,6 +33,7 @@ class TestConnection {
   virtual ~TestConnection() = default;
   virtual bool write(std::string_view bytes) = 0;  // false: the client has gone
   virtual void wait_for_client_to_close() = 0;
+  virtual std::string read_some() = 0;  // what came behind the request; "": the client sends no more
 };
 
 // Writes the whole response. Returns whether the connection may carry another request.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <string_view>
@@ -60,6 +61,7 @@ bool read_some(Pipe& from, std::string& into) {
 
 bool write_some(Pipe& to, std::string_view& left) {
   const ssize_t count = ::write(to.ends[1], left.data(), left.size());
+  if (count < 0 && errno == EAGAIN) return true;
   if (count > 0) left.remove_prefix(static_cast<std::size_t>(count));
   return count > 0 && !left.empty();
 }
@@ -92,6 +94,8 @@ Finished run_process(const std::vector<std::string>& command, const ProcessOptio
   in.close_end(0);
   out.close_end(1);
   err.close_end(1);
+  // A program that answers before it has read all must not wait for us while we wait for it.
+  ::fcntl(in.ends[1], F_SETFL, O_NONBLOCK);
   converse(pid, options, in, out, err, finished);
   int status = 0;
   ::waitpid(pid, &status, 0);

@@ -17,10 +17,10 @@ struct Finished {
 };
 
 struct ProcessOptions {
-  std::string input;
-  std::string folder;                                                           // "" = where the test runs
-  std::vector<std::string> environment;                                         // NAME=VALUE, added to the test's own
-  std::function<void(int pid, const std::string& err_so_far)> on_error_output;  // called as standard error grows
+  std::string input{};
+  std::string folder{};                                                           // "" = where the test runs
+  std::vector<std::string> environment{};                                         // NAME=VALUE, added to the test's own
+  std::function<void(int pid, const std::string& err_so_far)> on_error_output{};  // called as standard error grows
 };
 
 // Waits for the end; kills the process after kProcessSecondsMax, which then shows as 128 + SIGKILL.
