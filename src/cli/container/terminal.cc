@@ -12,11 +12,15 @@ namespace {
 constexpr int kEndSignal = SIGUSR2;  // wakes the waiter when the watch ends; blocked, so it never reaches anybody else
 }  // namespace
 
-RawTerminal::RawTerminal() {
+RawTerminal::RawTerminal(Keys keys) {
   termios now{};
   if (::isatty(STDIN_FILENO) != 1 || ::tcgetattr(STDIN_FILENO, &now) != 0) return;
   before_ = now;
-  now.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+  if (keys == Keys::all) {
+    ::cfmakeraw(&now);
+  } else {
+    now.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
+  }
   now.c_cc[VMIN] = 1;
   now.c_cc[VTIME] = 0;
   ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &now);

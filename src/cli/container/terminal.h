@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <termios.h>
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -16,11 +17,16 @@
 
 namespace fusebox::cli {
 
-// While it lives, standard input gives every key at once and without echo; Ctrl-C still interrupts. Does nothing when
-// standard input is no terminal. Restores the terminal when destroyed, and when the process ends by exit().
+enum class Keys : std::uint8_t {
+  interrupting,  // Ctrl-C and its like still make signals
+  all            // every key is passed on: another terminal at the far end deals with them
+};
+
+// While it lives, standard input gives every key at once and without echo. Does nothing when standard input is no
+// terminal. Restores the terminal when destroyed, and when the process ends by exit().
 class RawTerminal {
  public:
-  RawTerminal();
+  explicit RawTerminal(Keys keys = Keys::interrupting);
   ~RawTerminal();
   RawTerminal(const RawTerminal&) = delete;
   RawTerminal& operator=(const RawTerminal&) = delete;
