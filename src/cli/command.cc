@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "cli/fleet/session.h"
 #include "cli/verb.h"
 #include "cli/version.h"
 
@@ -16,7 +17,7 @@ constexpr const char* kFooter =
     "Exit status: the guest's own for a program that exits; 0 completed; 1 the answer is no (policy diff, audit "
     "verify, ...);\n"
     "124 stopped by a time or tick limit; 125 refused before any guest code ran, or no result; 126 denied by policy;\n"
-    "130 interrupted; 134 trapped.\n"
+    "130 interrupted; 134 trapped. Verbs of the control plane have their own: fusebox env --help\n"
     "\nExample: fusebox run hello.wasm --input data.json --cpu-time 1s";
 
 void add_verbs(CLI::App& app, VerbContext& context) {
@@ -33,6 +34,7 @@ void add_verbs(CLI::App& app, VerbContext& context) {
   add_daemon(app, context);
   add_servers(app, context);
   add_edge(app, context);
+  add_fleet(app, context);
   add_audit(app, context);
   add_bench(app, context);
   add_doctor(app, context);
@@ -60,6 +62,11 @@ std::string unknown_verb(const CLI::App& app, std::span<const char* const> argum
   return {};
 }
 
+// The verbs of the control plane have exit statuses of their own.
+bool of_fleet(const CLI::App& app) {
+  return !app.get_subcommands().empty() && fleet::is_fleet_verb(app.get_subcommands().front()->get_name());
+}
+
 }  // namespace
 
 int run_command(std::span<const char* const> arguments, const Streams& streams) {
@@ -78,7 +85,7 @@ int run_command(std::span<const char* const> arguments, const Streams& streams) 
     streams.err << "  see: fusebox"
                 << (app.get_subcommands().empty() ? "" : " " + app.get_subcommands().front()->get_name())
                 << " --help\n";
-    return kExitRefused;
+    return of_fleet(app) ? static_cast<int>(fleet::kUsage) : static_cast<int>(kExitRefused);
   }
   return context.status;
 }

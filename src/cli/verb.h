@@ -31,6 +31,7 @@ void add_engine(CLI::App& app, VerbContext& context);
 void add_daemon(CLI::App& app, VerbContext& context);
 void add_servers(CLI::App& app, VerbContext& context);  // serve, host, dev
 void add_edge(CLI::App& app, VerbContext& context);
+void add_fleet(CLI::App& app, VerbContext& context);  // env, hosts, snapshots, keys, operations, fleet, context
 void add_edge_run(CLI::App& edge, VerbContext& context);
 void add_doctor(CLI::App& app, VerbContext& context);
 void add_bench(CLI::App& app, VerbContext& context);
