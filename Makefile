@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 PART ?=
 TARGET ?=
 
-.PHONY: help setup build demo test bench fuzz asan tsan lint format docs install clean
+.PHONY: help setup build demo test bench fuzz schemathesis asan tsan lint format docs install clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,6 +33,9 @@ bench: build     ## the benchmark table and build/bench.json (PART=name filters)
 fuzz: setup      ## every fuzz target for SECONDS=60 each (TARGET=meter for one)
 	@cmake --preset fuzz > /dev/null && cmake --build --preset fuzz -j $(JOBS)
 	@scripts/fuzz.sh build/fuzz $(if $(SECONDS),$(SECONDS),60) $(TARGET)
+
+schemathesis: build ## a schema fuzzer (from the Python package index) against the live control plane
+	@scripts/schemathesis.sh build/release/fusebox
 
 asan: setup      ## every test under the address and undefined-behaviour sanitizers
 	@cmake --preset asan > /dev/null && cmake --build --preset asan -j $(JOBS)

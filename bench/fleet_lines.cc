@@ -33,6 +33,7 @@ constexpr std::uint64_t kLists = 10'000;
 constexpr std::size_t kSubscribers = 10'000;
 constexpr std::size_t kTopics = 1'000;
 constexpr double kEventsPerSecond = 1'000;
+constexpr base::Nanos kEventsWait{std::chrono::seconds{20}};
 constexpr std::size_t kHosts = 5'000;
 constexpr std::size_t kWrittenBytes = 1u << 20;
 constexpr const char* kToken = FleetServer::kToken;
@@ -93,8 +94,9 @@ base::Result<fs::path> big_image(const fs::path& folder) {
   std::error_code error;
   fs::resize_file(folder / "tree" / "bulk", 100u << 20, error);
   const fs::path tar = folder / "big.tar";
-  FB_TRY(const int status, run_child({{"/usr/bin/tar", "-C", (folder / "tree").string(), "-cf", tar.string(), "app.wasm", "bulk"},
-                                      {"PATH=/usr/bin:/bin"}}));
+  FB_TRY(const int status,
+         run_child({{"/usr/bin/tar", "-C", (folder / "tree").string(), "-cf", tar.string(), "app.wasm", "bulk"},
+                    {"PATH=/usr/bin:/bin"}}));
   if (status != 0) return base::fail(base::Errc::io, "tar ended with " + std::to_string(status));
   return tar;
 }
@@ -310,7 +312,11 @@ Rows measure_fleet_events(const Conditions& conditions) {
   const std::uint64_t before = server->resident_bytes();
   Subscribers subscribers(clock);
   FB_CHECK(subscribers.open(server->port(), kSubscribers));
-  for (int i = 0; i < 200 && subscribers.first_frames() < kSubscribers; ++i) subscribers.take(100);
+  const auto until = [&](auto&& done) {
+    for (const base::Nanos end = clock.monotonic() + kEventsWait; !done() && clock.monotonic() < end;)
+      subscribers.take(100);
+  };
+  until([&] { return subscribers.first_frames() == kSubscribers; });
   if (subscribers.first_frames() < kSubscribers)
     return base::fail(base::Errc::io,
                       std::to_string(subscribers.first_frames()) + " of the subscribers got their first frame");
@@ -326,7 +332,7 @@ Rows measure_fleet_events(const Conditions& conditions) {
         driver.call(http_request("POST", at("fuse-e" + std::to_string(topic), "?action=drain"), kToken, "")), 200));
     subscribers.take(0);
   }
-  for (int i = 0; i < 100 && subscribers.delivered() < kSubscribers; ++i) subscribers.take(100);
+  until([&] { return subscribers.delivered() == kSubscribers; });
   std::vector<Row> rows;
   Row delay =
       row_of("fleet.events", "10,000 subscribers of 1,000 topics, 1,000 events/s: delay", "ms", subscribers.delays());

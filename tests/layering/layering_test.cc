@@ -137,6 +137,19 @@ TEST(Layering, TheFleetSeesOfHostsOnlyTheirInterface) {
   }
 }
 
+// So that a simulator can run the real code: time, chance and network come through the seams of `base` and `http`.
+TEST(Layering, TheFleetTakesTimeChanceAndNetworkThroughSeamsAlone) {
+  const std::regex direct(
+      R"(system_clock|steady_clock|clock_gettime|gettimeofday|\btime\(nullptr|random_device|getrandom|mt19937|)"
+      R"(\brand\(|::socket\(|::connect\(|usleep|nanosleep|this_thread::sleep)");
+  for (const fs::path& file : sources_below(source_root() / "src" / "fleet")) {
+    if (is_test_file(file)) continue;
+    std::ifstream in(file);
+    for (std::string line; std::getline(in, line);)
+      EXPECT_FALSE(std::regex_search(line, direct)) << file << ": " << line;
+  }
+}
+
 // The edge core runs on microcontrollers: no heap, no hosted library, nothing of the other rooms.
 TEST(Layering, TheEdgeCoreUsesNothingOfAHostedSystem) {
   const std::set<std::string> standard = {"atomic", "cstddef", "cstdint", "cstring", "limits", "new", "type_traits"};

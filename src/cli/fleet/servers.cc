@@ -149,6 +149,7 @@ int dev() {
         "A control plane of your own, gone with everything in it at Ctrl-C. In another terminal:\n"
         "\n"
         "  export FUSE_BASE_URL=http://127.0.0.1:%u\n"
+        "  fusebox image import build/release/images/js.wapp # once: a JavaScript interpreter for your image store\n"
         "  fusebox env create --image js --task-id first     # image ls: what else is in the store\n"
         "  fusebox env exec fuse-first -- js -e 'console.log(6 * 7)'\n"
         "  fusebox env fork fuse-first --count 3 && fusebox env ls\n"

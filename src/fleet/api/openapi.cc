@@ -438,8 +438,8 @@ std::set<int> statuses_of(const RouteSpec& route) {
   if (route.access == Access::listed) statuses.insert(403);
   if (route.access == Access::caller) statuses.insert({401, 403, 429, 500, 503});
   if (route.body_bytes_max != 0) statuses.insert(413);
-  if (route.request.size() != 0 || !route.action.empty()) statuses.insert(400);
-  if (route.idempotent) statuses.insert({400, 409});
+  statuses.insert(400);  // of any route: what is not HTTP, or a header nobody can read
+  if (route.idempotent) statuses.insert(409);
   return statuses;
 }
 

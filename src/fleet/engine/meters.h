@@ -42,6 +42,9 @@ class EngineMeters {
   virtual void fleet(std::uint64_t /*tracked*/, std::uint64_t /*listed*/) {}
   virtual void health(std::uint64_t /*checked*/, std::uint64_t /*failing*/) {}
   virtual void leader(bool /*is*/) {}
+  virtual void host_room(std::string_view /*host*/, std::string_view /*resource*/, std::int64_t /*capacity*/,
+                         std::int64_t /*allocated*/) {}
+  virtual void environments(std::string_view /*state*/, std::string_view /*backend*/, std::uint64_t /*count*/) {}
 };
 
 }  // namespace fusebox::fleet

@@ -109,6 +109,10 @@ base::Task<void> Reconciler::tick() {
   scope.spawn(health());
   scope.spawn(snapshots());
   scope.spawn(allocations());
+  scope.spawn(layers());
+  scope.spawn(leaks());
+  scope.spawn(guests());
+  scope.spawn(gauges());
   scope.spawn(retention());
   co_await scope.all_ended();
   core_.parts.meters.fleet(tracked_, listed_);

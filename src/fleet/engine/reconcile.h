@@ -57,6 +57,11 @@ class Reconciler {
   base::Task<void> health_of(EnvironmentRow row);
   base::Task<void> snapshots();
   base::Task<void> allocations();
+  base::Task<void> layers();  // by idleness, then by number (10.5)
+  base::Task<void> leaks();   // bytes an agent could not delete when it was asked
+  base::Task<void> guests();  // those whose agents tell no boot id (9.5), and certificates that run out
+  base::Task<void> guest(EnvironmentRow row);
+  base::Task<void> gauges();
   base::Task<void> retention();
   base::Task<void> poll();
   std::vector<std::shared_ptr<Lane>> lanes();
@@ -69,6 +74,12 @@ class Reconciler {
     std::int32_t failures = 0;
   };
   std::map<std::string, Retry, std::less<>> destroy_retries_;  // by vm_id
+  struct Silence {
+    std::int32_t misses = 0;     // of its guest agent, in a row
+    base::Nanos asked_again{0};  // monotonic: before that, its files are known to be there
+  };
+  std::map<std::string, Silence, std::less<>> silences_;   // by vm_id
+  std::set<std::pair<std::string, std::string>> counted_;  // states and backends shown
   std::uint64_t health_checked_ = 0, health_failing_ = 0;
   std::uint64_t tracked_ = 0, listed_ = 0;
 };

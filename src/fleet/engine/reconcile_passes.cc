@@ -243,27 +243,6 @@ base::Task<void> Reconciler::snapshots() {
     });
     if (recorded) (void)co_await run_snapshot_deletion(core_, std::move(snapshot), "snapshot.gc_deleted");
   }
-  const base::Nanos ttl = core_.parts.options.artifact_idle_ttl;
-  if (ttl.count() <= 0) co_return;
-  SnapshotFilter layers;
-  layers.mode = "build";
-  layers.state = "ready";
-  auto rows =
-      co_await core_.get<std::vector<SnapshotRow>>([&](Reader& reader) { return reader.snapshots(layers, {}, kPage); });
-  if (!rows) co_return;
-  for (SnapshotRow& layer : *rows) {
-    if (layer.layer_key.empty() || at - layer.last_used_at < std::max(ttl, kRecentlyUsed)) continue;
-    const std::string id = layer.snapshot_id;
-    auto children = co_await core_.get<std::uint64_t>([&](Reader& reader) { return reader.count_children(id); });
-    if (!children || *children > 0) continue;
-    layer.state = SnapshotState::deleting;
-    layer.updated_at = at;
-    auto recorded = co_await core_.commit("artifact_gc_recorded", [&](Tx& tx) -> base::Result<void> {
-      tx.update_snapshot(layer, SnapshotState::ready);
-      return {};
-    });
-    if (recorded) (void)co_await run_snapshot_deletion(core_, std::move(layer), "artifact.gc_deleted");
-  }
 }
 
 base::Task<void> Reconciler::retention() {

@@ -104,5 +104,13 @@ void RegistryMeters::health(std::uint64_t checked, std::uint64_t failing) {
 void RegistryMeters::leader(bool is) {
   registry_.gauge(Metric::leader).set(is ? 1 : 0);
 }
+void RegistryMeters::host_room(std::string_view host, std::string_view resource, std::int64_t capacity,
+                               std::int64_t allocated) {
+  registry_.gauge(Metric::host_capacity, {host, resource}).set(capacity);
+  registry_.gauge(Metric::host_allocated, {host, resource}).set(allocated);
+}
+void RegistryMeters::environments(std::string_view state, std::string_view backend, std::uint64_t count) {
+  registry_.gauge(Metric::environments, {state, backend}).set(static_cast<std::int64_t>(count));
+}
 
 }  // namespace fusebox::fleet

@@ -29,6 +29,9 @@ class RegistryMeters final : public EngineMeters {
   void fleet(std::uint64_t tracked, std::uint64_t listed) override;
   void health(std::uint64_t checked, std::uint64_t failing) override;
   void leader(bool is) override;
+  void host_room(std::string_view host, std::string_view resource, std::int64_t capacity,
+                 std::int64_t allocated) override;
+  void environments(std::string_view state, std::string_view backend, std::uint64_t count) override;
 
  private:
   Registry& registry_;

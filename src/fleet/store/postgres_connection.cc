@@ -81,9 +81,13 @@ base::Errc code_of(std::string_view state) {
 // that was empty when a statement was first planned must not be read as a whole ever after.
 constexpr std::string_view kSession =
     "SET TimeZone = 'UTC'; SET client_min_messages = warning; SET standard_conforming_strings = on;";
-constexpr std::string_view kWriterSession =
+constexpr std::string_view kPlans =
     "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; "
-    "SET enable_mergejoin = off; SET synchronous_commit = on; SET idle_in_transaction_session_timeout = 60000;";
+    "SET enable_mergejoin = off;";
+constexpr std::string_view kWriterSession =
+    "SET synchronous_commit = on; SET idle_in_transaction_session_timeout = 60000;";
+// A page is read in the order of an index.
+constexpr std::string_view kReaderSession = "SET enable_bitmapscan = off; SET enable_sort = off;";
 
 std::string secret_of(std::string_view url) {
   if (const std::size_t scheme = url.find("://"); scheme != std::string_view::npos) {
@@ -160,7 +164,8 @@ base::Result<void> PostgresConnection::configure(const Settings& settings) {
   read_only_ = settings.read_only;
   PQsetNoticeProcessor(connection, [](void*, const char*) {}, nullptr);
   std::string session(kSession);
-  if (!settings.read_only) session += kWriterSession;
+  session += kPlans;
+  session += settings.read_only ? kReaderSession : kWriterSession;
   const Result done(PQexec(connection, session.c_str()));
   if (PQresultStatus(done.get()) != PGRES_COMMAND_OK) return std::unexpected(server_error(done.get()));
   if (PQserverVersion(connection) < 130000) {
@@ -297,12 +302,16 @@ base::Result<void> PostgresConnection::send_waiting() {
   return {};
 }
 
-base::Result<void> PostgresConnection::synchronise() {
+base::Result<void> PostgresConnection::send_sync() {
   if (PQpipelineSync(connection_.get()) != 1) return std::unexpected(gone("send"));
   Sent sync;
   sync.kind = Sent::Kind::sync;
   sent_.push_back(std::move(sync));
-  FB_CHECK(flush());
+  return flush();
+}
+
+base::Result<void> PostgresConnection::synchronise() {
+  FB_CHECK(send_sync());
   return read_answers();
 }
 
@@ -446,7 +455,10 @@ void PostgresConnection::rollback() noexcept {
   queue_.clear();
   commands_.clear();
   const bool begun = std::exchange(begun_, false);
-  if (!lost_ && begun && send_command("ROLLBACK")) (void)synchronise();
+  if (!lost_ && begun && send_command("ROLLBACK")) {
+    // A reader does not wait for the answer: the next read takes it along.
+    (void)(read_only_ ? send_sync() : synchronise());
+  }
   failed_.reset();
   violated_ = nullptr;
 }

@@ -93,6 +93,7 @@ class PostgresConnection final : public sql::Connection {
   std::optional<std::string> prepared(const std::string& text, std::span<const unsigned> types);
   base::Result<void> send_waiting();  // begin, savepoints, writes
   base::Result<void> send_group(std::unique_ptr<WriteGroup> group);
+  base::Result<void> send_sync();
   base::Result<void> synchronise();  // sends a sync and reads all answers
   base::Result<void> read_answers();
   base::Result<Result> next_result();

@@ -123,19 +123,19 @@ ReplicaRow replica_at(const sql::Row& row) {
 }  // namespace
 
 base::Result<std::optional<ApiKeyRow>> SqlTx::api_key(std::string_view id) {
-  return first_row(connection_, kById, {id}, key_at);
+  return first_row(connection(), kById, {id}, key_at);
 }
 
 base::Result<std::optional<ApiKeyRow>> SqlTx::api_key_of_hash(base::ByteView hash) {
-  return first_row(connection_, kByHash, {hash}, key_at);
+  return first_row(connection(), kByHash, {hash}, key_at);
 }
 
 base::Result<std::vector<ApiKeyRow>> SqlTx::api_keys() {
-  return all_rows(connection_, kAll, {}, key_at);
+  return all_rows(connection(), kAll, {}, key_at);
 }
 
 base::Result<std::optional<LoginRow>> SqlTx::login(base::ByteView value_sha256) {
-  return first_row(connection_, kLogin, {value_sha256}, login_at);
+  return first_row(connection(), kLogin, {value_sha256}, login_at);
 }
 
 void SqlTx::insert_api_key(const ApiKeyRow& row) {
@@ -165,7 +165,7 @@ void SqlTx::revoke_login(base::ByteView value_sha256, base::Nanos at) {
 }
 
 base::Result<std::vector<KeyRingRow>> SqlTx::key_ring() {
-  return all_rows(connection_, kKeys, {}, ring_at);
+  return all_rows(connection(), kKeys, {}, ring_at);
 }
 
 base::Result<bool> SqlTx::has_ciphertext() {
@@ -179,7 +179,7 @@ void SqlTx::put_key(const KeyRingRow& row) {
 }
 
 base::Result<std::vector<ReplicaRow>> SqlTx::replicas() {
-  return all_rows(connection_, kReplicas, {}, replica_at);
+  return all_rows(connection(), kReplicas, {}, replica_at);
 }
 
 void SqlTx::put_replica(const ReplicaRow& row) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fleet/store/codec.h"
+#include "fleet/store/environment_columns.h"
 #include "fleet/store/queries.h"
 #include "fleet/store/tx.h"
 #include "fleet/store/words.h"
@@ -12,13 +13,6 @@ namespace {
 using sql::Guard;
 using sql::Write;
 
-#define FUSEBOX_ENVIRONMENT_COLUMNS                                                                                   \
-  "vm_id, host_id, host_vm_name, generation, incarnation, state, backend, url, task_id, tenant_id, cpus, ram_mb, "    \
-  "storage_gb, region, max_runtime_seconds, idle_timeout_seconds, auth_token_encrypted, secrets_encrypted, "          \
-  "boot_encrypted, cert_sha256, cert_not_after, last_error, endpoints_json, gpus, gpu_kind, gpu_profile, gpu_uuids, " \
-  "mig_instance_uuids, spec_json, source_vm_id, source_snapshot_id, op_id, boot_id, created_at, updated_at, "         \
-  "state_changed_at, running_at, boot_ms, view_json, view_version, health_json, last_activity_at, stuck_strikes, "    \
-  "idle_strikes, missing_seen_at, event_seq"
 #define FUSEBOX_SELECT_ENVIRONMENT "SELECT " FUSEBOX_ENVIRONMENT_COLUMNS " FROM orchestrator_vms"
 
 constexpr sql::Query kById{"environment", "t", FUSEBOX_SELECT_ENVIRONMENT " WHERE vm_id = ?1"};
@@ -36,51 +30,8 @@ constexpr sql::Query kExists{"environment_exists", "t", "SELECT 1 FROM orchestra
 constexpr sql::Query kIncarnation{"environment_incarnation", "t",
                                   "SELECT incarnation FROM orchestrator_vms WHERE vm_id = ?1"};
 
-constexpr std::string_view kTable = "orchestrator_vms";
-constexpr Guard kUnchanged{.one_row = true, .code = base::Errc::stale, .what = "somebody changed environment"};
-
-constexpr Write kInsert{
-    .kind = Write::Kind::insert,
-    .table = kTable,
-    .types =
-        "tttibttttt"
-        "iiitii"
-        "bbbbz"
-        "ttittjjt"
-        "tttt"
-        "zzzz"
-        "iti"
-        "tziizi"
-        "t",
-    .keys = 1,
-    .columns = FUSEBOX_ENVIRONMENT_COLUMNS ", network_host",
-    .rest = "ON CONFLICT DO NOTHING",
-    .guard = {.one_row = true, .code = base::Errc::exists, .what = "there is already an environment"}};
-
-constexpr Write kUpdate{
-    .kind = Write::Kind::update,
-    .table = kTable,
-    .types =
-        "ti"
-        "ttibttttt"
-        "iiitii"
-        "bbbbz"
-        "ttittjjt"
-        "tttt"
-        "zzzz"
-        "iti",
-    .keys = 1,
-    .columns =
-        "host_id = ?3, host_vm_name = ?4, generation = ?5, incarnation = ?6, state = ?7, backend = ?8, url = ?9, "
-        "task_id = ?10, tenant_id = ?11, cpus = ?12, ram_mb = ?13, storage_gb = ?14, region = ?15, "
-        "max_runtime_seconds = ?16, idle_timeout_seconds = ?17, auth_token_encrypted = ?18, "
-        "secrets_encrypted = ?19, boot_encrypted = ?20, cert_sha256 = ?21, cert_not_after = ?22, "
-        "last_error = ?23, endpoints_json = ?24, gpus = ?25, gpu_kind = ?26, gpu_profile = ?27, "
-        "gpu_uuids = ?28, mig_instance_uuids = ?29, spec_json = ?30, source_vm_id = ?31, "
-        "source_snapshot_id = ?32, op_id = ?33, boot_id = ?34, created_at = ?35, updated_at = ?36, "
-        "state_changed_at = ?37, running_at = ?38, boot_ms = ?39, view_json = ?40, view_version = ?41",
-    .rest = "vm_id = ?1 AND generation = ?2",
-    .guard = kUnchanged};
+constexpr std::string_view kTable = kEnvironmentTable;
+constexpr const Guard& kUnchanged = kEnvironmentUnchanged;
 
 // Its events stay for a while (16.3); this row says since when they may go.
 constexpr Write kEnded{
@@ -190,23 +141,19 @@ void add_page(Filtered& query, std::string_view after, std::uint32_t limit) {
   query.where("vm_id > ", 't', after).append(" ORDER BY vm_id").limit(limit);
 }
 
-base::ByteView incarnation_of(const EnvironmentRow& row) {
-  return row.incarnation;
-}
-
 }  // namespace
 
 base::Result<std::optional<EnvironmentRow>> SqlTx::environment(std::string_view vm_id) {
-  return first_row(connection_, kById, {vm_id}, environment_at);
+  return first_row(connection(), kById, {vm_id}, environment_at);
 }
 
 base::Result<std::optional<EnvironmentRow>> SqlTx::environment_of_task(std::string_view task_id) {
-  return first_row(connection_, kByTask, {task_id}, environment_at);
+  return first_row(connection(), kByTask, {task_id}, environment_at);
 }
 
 base::Result<std::optional<EnvironmentRow>> SqlTx::environment_on_host(std::string_view host_id,
                                                                        std::string_view host_vm_name) {
-  return first_row(connection_, kOnHost, {host_id, host_vm_name}, environment_at);
+  return first_row(connection(), kOnHost, {host_id, host_vm_name}, environment_at);
 }
 
 base::Result<std::vector<EnvironmentView>> SqlTx::environment_views(const EnvironmentFilter& filter,
@@ -214,7 +161,7 @@ base::Result<std::vector<EnvironmentView>> SqlTx::environment_views(const Enviro
   Filtered query("SELECT vm_id, host_id, view_json, view_version FROM orchestrator_vms");
   add_filter(query, filter);
   add_page(query, after, limit);
-  return all_rows(connection_, query.query("environment_views"), query.values(), view_at);
+  return all_rows(connection(), query.query("environment_views"), query.values(), view_at);
 }
 
 base::Result<std::vector<EnvironmentRow>> SqlTx::environments(const EnvironmentFilter& filter, std::string_view after,
@@ -222,7 +169,7 @@ base::Result<std::vector<EnvironmentRow>> SqlTx::environments(const EnvironmentF
   Filtered query(FUSEBOX_SELECT_ENVIRONMENT);
   add_filter(query, filter);
   add_page(query, after, limit);
-  return all_rows(connection_, query.query("environments"), query.values(), environment_at);
+  return all_rows(connection(), query.query("environments"), query.values(), environment_at);
 }
 
 base::Result<std::vector<EnvironmentRow>> SqlTx::environments_past(EnvironmentState state, base::Nanos running_before,
@@ -230,13 +177,13 @@ base::Result<std::vector<EnvironmentRow>> SqlTx::environments_past(EnvironmentSt
   Filtered query(FUSEBOX_SELECT_ENVIRONMENT);
   query.where("state = ", 't', to_string(state)).where("running_at < ", 'z', running_before);
   add_page(query, after, limit);
-  return all_rows(connection_, query.query("environments_past"), query.values(), environment_at);
+  return all_rows(connection(), query.query("environments_past"), query.values(), environment_at);
 }
 
 base::Result<std::uint64_t> SqlTx::count_environments(const EnvironmentFilter& filter) {
   Filtered query("SELECT COUNT(*) FROM orchestrator_vms");
   add_filter(query, filter);
-  return number(connection_, query.query("count_environments"), query.values());
+  return number(connection(), query.query("count_environments"), query.values());
 }
 
 base::Result<std::vector<Reader::StateCount>> SqlTx::environment_counts() {
@@ -245,102 +192,6 @@ base::Result<std::vector<Reader::StateCount>> SqlTx::environment_counts() {
     counts.push_back({environment_state(row.text(0)), text_at(row, 1), unsigned_at(row, 2)});
   }));
   return counts;
-}
-
-void SqlTx::insert_environment(const EnvironmentRow& row) {
-  execute(kInsert, {row.vm_id,
-                    row.host_id,
-                    row.host_vm_name,
-                    row.generation,
-                    incarnation_of(row),
-                    to_string(row.state),
-                    row.backend,
-                    row.url,
-                    row.task_id,
-                    row.tenant_id,
-                    row.cpus,
-                    row.ram_mb,
-                    row.storage_gb,
-                    row.region,
-                    row.max_runtime_seconds,
-                    row.idle_timeout_seconds,
-                    row.auth_token_sealed,
-                    row.secrets_sealed,
-                    row.boot_sealed,
-                    row.cert_sha256,
-                    row.cert_not_after,
-                    row.last_error,
-                    row.endpoints_json,
-                    row.gpus,
-                    row.gpu_kind,
-                    row.gpu_profile,
-                    json_list(row.gpu_uuids),
-                    json_list(row.mig_instance_uuids),
-                    row.spec_json,
-                    row.source_vm_id,
-                    row.source_snapshot_id,
-                    row.op_id,
-                    row.boot_id,
-                    row.created_at,
-                    row.updated_at,
-                    row.state_changed_at,
-                    row.running_at,
-                    row.boot_ms,
-                    row.view_json,
-                    row.view_version,
-                    row.health_json,
-                    row.last_activity_at,
-                    row.stuck_strikes,
-                    row.idle_strikes,
-                    row.missing_seen_at,
-                    row.event_seq,
-                    ""});
-  changed(row.vm_id);
-}
-
-void SqlTx::update_environment(const EnvironmentRow& row, std::uint64_t expected_generation) {
-  execute(kUpdate, {row.vm_id,
-                    expected_generation,
-                    row.host_id,
-                    row.host_vm_name,
-                    row.generation,
-                    incarnation_of(row),
-                    to_string(row.state),
-                    row.backend,
-                    row.url,
-                    row.task_id,
-                    row.tenant_id,
-                    row.cpus,
-                    row.ram_mb,
-                    row.storage_gb,
-                    row.region,
-                    row.max_runtime_seconds,
-                    row.idle_timeout_seconds,
-                    row.auth_token_sealed,
-                    row.secrets_sealed,
-                    row.boot_sealed,
-                    row.cert_sha256,
-                    row.cert_not_after,
-                    row.last_error,
-                    row.endpoints_json,
-                    row.gpus,
-                    row.gpu_kind,
-                    row.gpu_profile,
-                    json_list(row.gpu_uuids),
-                    json_list(row.mig_instance_uuids),
-                    row.spec_json,
-                    row.source_vm_id,
-                    row.source_snapshot_id,
-                    row.op_id,
-                    row.boot_id,
-                    row.created_at,
-                    row.updated_at,
-                    row.state_changed_at,
-                    row.running_at,
-                    row.boot_ms,
-                    row.view_json,
-                    row.view_version});
-  changed(row.vm_id);
 }
 
 void SqlTx::delete_environment(std::string_view vm_id, std::uint64_t expected_generation) {
@@ -371,7 +222,7 @@ base::Result<bool> SqlTx::environment_exists(std::string_view vm_id) {
 }
 
 base::Result<std::optional<Incarnation>> SqlTx::incarnation_now(std::string_view vm_id) {
-  return first_row<Incarnation>(connection_, kIncarnation, {vm_id}, [](const sql::Row& row) {
+  return first_row<Incarnation>(connection(), kIncarnation, {vm_id}, [](const sql::Row& row) {
     Incarnation out{};
     const base::ByteView bytes = row.bytes(0);
     std::copy_n(bytes.begin(), std::min(bytes.size(), out.size()), out.begin());

@@ -174,11 +174,11 @@ HostRow host_at(const sql::Row& row) {
 }  // namespace
 
 base::Result<std::optional<HostRow>> SqlTx::host(std::string_view host_id) {
-  return first_row(connection_, kById, {host_id}, host_at);
+  return first_row(connection(), kById, {host_id}, host_at);
 }
 
 base::Result<std::vector<HostRow>> SqlTx::hosts(std::string_view after, std::uint32_t limit) {
-  return all_rows(connection_, kPage, {after, limit}, host_at);
+  return all_rows(connection(), kPage, {after, limit}, host_at);
 }
 
 base::Result<Reader::BoundDevices> SqlTx::bound_devices(std::string_view host_id) {
@@ -277,7 +277,7 @@ void SqlTx::delete_host(std::string_view host_id) {
 }
 
 base::Result<std::optional<HostState>> SqlTx::host_state_now(std::string_view host_id) {
-  return first_row<HostState>(connection_, kState, {host_id},
+  return first_row<HostState>(connection(), kState, {host_id},
                               [](const sql::Row& row) { return host_state(row.text(0)); });
 }
 

@@ -127,19 +127,19 @@ base::Nanos lease_column(const OperationRow& row) {
 }  // namespace
 
 base::Result<std::optional<OperationRow>> SqlTx::operation(std::string_view op_id) {
-  return first_row(connection_, kById, {op_id}, operation_at);
+  return first_row(connection(), kById, {op_id}, operation_at);
 }
 
 base::Result<std::optional<OperationRow>> SqlTx::operation_of_key(std::string_view scope, std::string_view key) {
-  return first_row(connection_, kByKey, {scope, key}, operation_at);
+  return first_row(connection(), kByKey, {scope, key}, operation_at);
 }
 
 base::Result<std::vector<OperationRow>> SqlTx::unfinished_operations(std::string_view vm_id) {
-  return all_rows(connection_, kUnfinished, {vm_id}, operation_at);
+  return all_rows(connection(), kUnfinished, {vm_id}, operation_at);
 }
 
 base::Result<std::vector<OperationRow>> SqlTx::expired_operations(base::Nanos now, std::uint32_t limit) {
-  return all_rows(connection_, kExpired, {now, limit}, operation_at);
+  return all_rows(connection(), kExpired, {now, limit}, operation_at);
 }
 
 base::Result<std::vector<OperationRow>> SqlTx::operations(std::string_view tenant, std::string_view vm_id,
@@ -148,7 +148,7 @@ base::Result<std::vector<OperationRow>> SqlTx::operations(std::string_view tenan
   if (!tenant.empty()) query.where("tenant_id <> ''").where("tenant_id = ", 't', tenant);
   if (!vm_id.empty()) query.where("vm_id = ", 't', vm_id);
   query.where("op_id > ", 't', after).append(" ORDER BY op_id").limit(limit);
-  return all_rows(connection_, query.query("operations"), query.values(), operation_at);
+  return all_rows(connection(), query.query("operations"), query.values(), operation_at);
 }
 
 void SqlTx::insert_operation(const OperationRow& row) {

@@ -82,7 +82,7 @@ TombstoneRow tombstone_at(const sql::Row& row) {
 }  // namespace
 
 base::Result<std::optional<TombstoneRow>> SqlTx::tombstone(std::string_view host_id, std::string_view host_vm_name) {
-  return first_row(connection_, kTombstone, {host_id, host_vm_name}, tombstone_at);
+  return first_row(connection(), kTombstone, {host_id, host_vm_name}, tombstone_at);
 }
 
 void SqlTx::put_tombstone(const TombstoneRow& row) {

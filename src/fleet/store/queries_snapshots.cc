@@ -138,7 +138,7 @@ LeakedArtifactRow leak_at(const sql::Row& row) {
 }  // namespace
 
 base::Result<std::optional<SnapshotRow>> SqlTx::snapshot(std::string_view snapshot_id) {
-  return first_row(connection_, kById, {snapshot_id}, snapshot_at);
+  return first_row(connection(), kById, {snapshot_id}, snapshot_at);
 }
 
 base::Result<std::vector<SnapshotRow>> SqlTx::snapshots(const SnapshotFilter& filter,
@@ -162,17 +162,17 @@ base::Result<std::vector<SnapshotRow>> SqlTx::snapshots(const SnapshotFilter& fi
                 query.place('t', after->id) + ")");
   }
   query.append(" ORDER BY created_at DESC, snapshot_id DESC").limit(limit);
-  return all_rows(connection_, query.query("snapshots"), query.values(), snapshot_at);
+  return all_rows(connection(), query.query("snapshots"), query.values(), snapshot_at);
 }
 
 base::Result<std::optional<SnapshotRow>> SqlTx::resolve_layer(std::string_view tenant, std::string_view layer_key,
                                                               std::string_view arch) {
-  return first_row(connection_, kLayer, {tenant, layer_key, arch}, snapshot_at);
+  return first_row(connection(), kLayer, {tenant, layer_key, arch}, snapshot_at);
 }
 
 base::Result<std::uint64_t> SqlTx::count_children(std::string_view snapshot_id) {
   const sql::Value id[] = {snapshot_id};
-  return number(connection_, kChildren, id);
+  return number(connection(), kChildren, id);
 }
 
 base::Result<Reader::SnapshotUse> SqlTx::snapshot_use(std::string_view tenant_id) {
@@ -183,14 +183,14 @@ base::Result<Reader::SnapshotUse> SqlTx::snapshot_use(std::string_view tenant_id
 }
 
 base::Result<std::vector<SnapshotRow>> SqlTx::snapshots_due(base::Nanos now, std::uint32_t limit) {
-  FB_TRY(auto due, all_rows(connection_, kPastRetention, {now, limit}, snapshot_at));
+  FB_TRY(auto due, all_rows(connection(), kPastRetention, {now, limit}, snapshot_at));
   const auto left = [&] { return limit - static_cast<std::uint32_t>(due.size()); };
   if (left() != 0) {
-    FB_TRY(auto retried, all_rows(connection_, kRetryDue, {now, left()}, snapshot_at));
+    FB_TRY(auto retried, all_rows(connection(), kRetryDue, {now, left()}, snapshot_at));
     for (SnapshotRow& row : retried) due.push_back(std::move(row));
   }
   if (left() != 0) {
-    FB_TRY(auto begun, all_rows(connection_, kDeleting, {left()}, snapshot_at));
+    FB_TRY(auto begun, all_rows(connection(), kDeleting, {left()}, snapshot_at));
     for (SnapshotRow& row : begun) due.push_back(std::move(row));
   }
   return due;
@@ -272,7 +272,7 @@ base::Result<bool> SqlTx::snapshot_exists(std::string_view snapshot_id) {
 }
 
 base::Result<std::vector<LeakedArtifactRow>> SqlTx::leaked_artifacts(std::uint32_t limit) {
-  return all_rows(connection_, kLeaks, {limit}, leak_at);
+  return all_rows(connection(), kLeaks, {limit}, leak_at);
 }
 
 void SqlTx::put_leaked_artifact(const LeakedArtifactRow& row) {

@@ -24,9 +24,14 @@ constexpr sql::Query kLast{"last_env_event", "t",
                            FUSEBOX_SELECT_ENV_EVENT " WHERE vm_id = ?1 ORDER BY created_at DESC, seq DESC LIMIT 1"};
 
 // Ordered with the writes of the environment's row, whose counter gives the number: nobody can take one in between.
-constexpr sql::Query kNextSeq{"next_event_seq", "t",
-                              "UPDATE orchestrator_vms SET event_seq = event_seq + 1 WHERE vm_id = ?1 "
-                              "RETURNING incarnation, event_seq"};
+constexpr Write kCount{.kind = Write::Kind::update,
+                       .table = "orchestrator_vms",
+                       .types = "t",
+                       .keys = 1,
+                       .columns = "event_seq = event_seq + 1",
+                       .rest = "vm_id = ?1",
+                       .guard = {.one_row = true, .code = base::Errc::not_found, .what = "there is no environment"}};
+constexpr sql::Query kCounted{"event_seq", "t", "SELECT incarnation, event_seq FROM orchestrator_vms WHERE vm_id = ?1"};
 constexpr Write kAppendSqlite{
     .table = "orchestrator_env_events",
     .types = "tbittz",
@@ -93,16 +98,16 @@ EnvLogRow log_at(const sql::Row& row) {
 
 base::Result<std::vector<EnvEventRow>> SqlTx::env_events(std::string_view vm_id, const Incarnation& incarnation,
                                                          std::uint64_t after_seq, std::uint32_t limit) {
-  return all_rows(connection_, kAfter, {vm_id, base::ByteView(incarnation), after_seq, limit}, event_at);
+  return all_rows(connection(), kAfter, {vm_id, base::ByteView(incarnation), after_seq, limit}, event_at);
 }
 
 base::Result<std::optional<EnvEventRow>> SqlTx::last_env_event(std::string_view vm_id) {
   FB_TRY(const std::optional<Incarnation> living, incarnation_now(vm_id));
   if (living) {
-    FB_TRY(auto last, first_row(connection_, kLastOf, {vm_id, base::ByteView(*living)}, event_at));
+    FB_TRY(auto last, first_row(connection(), kLastOf, {vm_id, base::ByteView(*living)}, event_at));
     if (last) return last;
   }
-  return first_row(connection_, kLast, {vm_id}, event_at);
+  return first_row(connection(), kLast, {vm_id}, event_at);
 }
 
 void SqlTx::append_env_event(std::string_view vm_id, std::string_view kind, std::string_view payload_json) {
@@ -114,24 +119,29 @@ void SqlTx::append_env_event(std::string_view vm_id, std::string_view kind, std:
                   .kind = std::string(kind),
                   .payload_json = std::string(payload_json),
                   .created_at = clock_.wall()};
-  EnvEventRow& event = notice.event;
-  if (connection_.dialect() == sql::Dialect::postgres) {
-    execute(kAppendPostgres, {vm_id, kind, payload_json, event.created_at},
-            static_cast<std::uint32_t>(notices_.size()));
-  } else {
-    auto numbered = query(kNextSeq, {vm_id}, [&](const sql::Row& row) {
+  const auto ticket = static_cast<std::uint32_t>(notices_.size());
+  if (!write_waiting_with(notice.event, ticket)) {
+    if (connection_.dialect() == sql::Dialect::postgres) {
+      execute(kAppendPostgres, {vm_id, kind, payload_json, notice.event.created_at}, ticket);
+    } else {
+      execute(kCount, {vm_id});
+      append_to_sqlite(notice.event);
+    }
+  }
+  notices_.push_back(std::move(notice));
+}
+
+// The counter has been moved already.
+void SqlTx::append_to_sqlite(EnvEventRow& event) {
+  if (event.seq == 0) {
+    auto numbered = query(kCounted, {event.vm_id}, [&](const sql::Row& row) {
       event.incarnation = incarnation_at(row, 0);
       event.seq = unsigned_at(row, 1);
     });
     if (!numbered) return fail(std::move(numbered.error()));
-    if (event.seq == 0) {
-      // A write before it may have failed; then that is the reason.
-      if (auto before = settle(); !before) return fail(std::move(before.error()));
-      return fail(sql::guard_error(kAppendPostgres.guard, vm_id));
-    }
-    execute(kAppendSqlite, {vm_id, base::ByteView(event.incarnation), event.seq, kind, payload_json, event.created_at});
   }
-  notices_.push_back(std::move(notice));
+  execute(kAppendSqlite, {event.vm_id, base::ByteView(event.incarnation), event.seq, event.kind, event.payload_json,
+                          event.created_at});
 }
 
 void SqlTx::returned(std::uint32_t ticket, const sql::Row& row) {
@@ -149,7 +159,7 @@ base::Result<std::vector<EnvLogRow>> SqlTx::env_logs(std::string_view vm_id, std
                                                      base::Nanos since, std::uint64_t after_seq, std::uint32_t limit) {
   FB_TRY(std::optional<Incarnation> incarnation, incarnation_now(vm_id));
   if (!incarnation) {
-    FB_TRY(incarnation, first_row<Incarnation>(connection_, kLogIncarnation, {vm_id},
+    FB_TRY(incarnation, first_row<Incarnation>(connection(), kLogIncarnation, {vm_id},
                                                [](const sql::Row& row) { return incarnation_at(row, 0); }));
   }
   if (!incarnation) return std::vector<EnvLogRow>{};
@@ -164,7 +174,7 @@ base::Result<std::vector<EnvLogRow>> SqlTx::env_logs(std::string_view vm_id, std
     query.where("source IN (" + list + ")");
   }
   query.append(" ORDER BY seq").limit(limit);
-  return all_rows(connection_, query.query("env_logs"), query.values(), log_at);
+  return all_rows(connection(), query.query("env_logs"), query.values(), log_at);
 }
 
 }  // namespace fusebox::fleet

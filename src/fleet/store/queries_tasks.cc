@@ -92,7 +92,7 @@ DeadLetterRow dead_letter_at(const sql::Row& row) {
 }  // namespace
 
 base::Result<std::optional<TaskRow>> SqlTx::task(std::string_view task_id) {
-  return first_row(connection_, kTask, {task_id}, task_at);
+  return first_row(connection(), kTask, {task_id}, task_at);
 }
 
 void SqlTx::put_task(const TaskRow& row) {
@@ -121,7 +121,7 @@ base::Result<std::vector<EventRow>> SqlTx::events(const EventFilter& filter, std
   if (before_id > 0 && by_time) {
     base::Nanos before{0};
     const sql::Value id[] = {before_id};
-    FB_CHECK(connection_.query(kEventTime, id, [&](const sql::Row& row) { before = row.time(0); }));
+    FB_CHECK(connection().query(kEventTime, id, [&](const sql::Row& row) { before = row.time(0); }));
     if (before.count() == 0) return std::vector<EventRow>{};  // past its retention, and so is all before it
     const std::string time = query.place('z', before);
     query.where("(created_at < " + time + " OR (created_at = " + time + " AND id < " + query.place('i', before_id) +
@@ -130,11 +130,11 @@ base::Result<std::vector<EventRow>> SqlTx::events(const EventFilter& filter, std
     query.where("id < ", 'i', before_id);
   }
   query.append(by_time ? " ORDER BY created_at DESC, id DESC" : " ORDER BY id DESC").limit(limit);
-  return all_rows(connection_, query.query("events"), query.values(), event_at);
+  return all_rows(connection(), query.query("events"), query.values(), event_at);
 }
 
 base::Result<std::vector<DeadLetterRow>> SqlTx::dead_letters(std::int64_t after_id, std::uint32_t limit) {
-  return all_rows(connection_, kDeadLetters, {after_id, limit}, dead_letter_at);
+  return all_rows(connection(), kDeadLetters, {after_id, limit}, dead_letter_at);
 }
 
 void SqlTx::put_dead_letter(const DeadLetterRow& row) {

@@ -82,7 +82,7 @@ CREATE INDEX IF NOT EXISTS orchestrator_snapshots_tenant_idx ON orchestrator_sna
 CREATE INDEX IF NOT EXISTS orchestrator_snapshots_retention_idx ON orchestrator_snapshots (retention_until)
   WHERE retention_until IS NOT NULL;
 CREATE TABLE IF NOT EXISTS orchestrator_events (
-  id {serial},
+  id {event_id},
   entity_type TEXT NOT NULL,
   entity_id TEXT NOT NULL,
   event_type TEXT NOT NULL,

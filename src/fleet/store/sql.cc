@@ -88,8 +88,8 @@ std::string postgres_text(const Write& write) {
       return "INSERT INTO " + table + " (" + std::string(write.columns) + ") SELECT * FROM " +
              postgres_rows(write.types) + " " + std::string(write.rest);
     case Write::Kind::update:
-      return "UPDATE " + table + " SET " + with_prefix(write.columns, "v.p") + " FROM " + rows + " WHERE " +
-             with_prefix(write.rest, "v.p");
+      return std::string(write.with) + "UPDATE " + table + " SET " + with_prefix(write.columns, "v.p") + " FROM " +
+             rows + " WHERE " + with_prefix(write.rest, "v.p");
     case Write::Kind::remove:
       break;
   }
@@ -115,6 +115,7 @@ std::string schema_text(Dialect dialect, std::string_view text) {
       Word{"{json}", "TEXT", "JSONB"},
       Word{"{bytes}", "BLOB", "BYTEA"},
       Word{"{serial}", "INTEGER PRIMARY KEY AUTOINCREMENT", "BIGSERIAL PRIMARY KEY"},
+      Word{"{event_id}", "INTEGER PRIMARY KEY", "BIGSERIAL PRIMARY KEY"},
       Word{"{now}", "(strftime('%Y-%m-%dT%H:%M:%f000Z', 'now'))", "now()"},
       Word{"{no_bytes}", "x''", "'\\x'"},
       Word{"{without_rowid}", "WITHOUT ROWID", ""},

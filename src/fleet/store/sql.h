@@ -95,6 +95,7 @@ struct Write {
   // p1, p2, ...). A statement that returns rows answers its key columns first.
   std::string_view text = {};
   std::string_view postgres = {};
+  std::string_view with = {};  // what stands before the statement made from the parts, on PostgreSQL
 };
 
 // The text is used for any number of runs; `name` is for metrics and messages.

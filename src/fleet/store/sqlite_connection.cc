@@ -270,12 +270,17 @@ base::Result<void> SqliteConnection::script(const std::string& text) {
   return {};
 }
 
+void SqliteConnection::release_memory() noexcept {
+  sqlite3_db_release_memory(handle_.get());
+}
+
 base::Result<SqliteConnection::Checkpointed> SqliteConnection::checkpoint() {
   Checkpointed done;
   const int result =
       sqlite3_wal_checkpoint_v2(handle_.get(), nullptr, SQLITE_CHECKPOINT_PASSIVE, &done.in_log, &done.copied);
-  if (result == SQLITE_BUSY) return done;
+  if ((result & 0xff) == SQLITE_BUSY) return done;
   if (result != SQLITE_OK) return std::unexpected(error("checkpoint"));
+  if (done.copied == done.in_log) pages_in_log_ = 0;  // the next commit begins it anew
   return done;
 }
 

@@ -60,6 +60,7 @@ class SqliteConnection final : public sql::Connection {
     int in_log = 0, copied = 0;  // pages
   };
   base::Result<Checkpointed> checkpoint();                     // copies what nobody reads any more; waits for nobody
+  void release_memory() noexcept;                              // of cached pages
   int pages_in_log() const noexcept { return pages_in_log_; }  // after the last commit
 
  private:

@@ -58,6 +58,7 @@ SqliteStore::SqliteStore(StoreOptions options, std::string path, base::Fd lock)
 
 SqliteStore::~SqliteStore() {
   committer_.reset();
+  checkpointer_.reset();
   readers_.clear();
 }
 
@@ -87,7 +88,11 @@ base::Result<void> SqliteStore::start(const Location& location) {
                                 .clock = options_.clock,
                                 .commit = [this](std::span<PendingWrite> batch) { commit(batch); },
                                 .idle = {}};
-  if (!in_memory) committing.idle = [this] { return copy_log_back(); };
+  if (!in_memory) {
+    FB_TRY(auto copier, SqliteConnection::open({.path = path_}));
+    checkpointer_ = std::make_unique<SqliteCheckpointer>(std::move(copier));
+  }
+  if (!in_memory) committing.idle = [this] { return tidy_up(); };
   committer_ = std::make_unique<Committer>(std::move(committing));
   return {};
 }
@@ -109,10 +114,12 @@ void SqliteStore::commit(std::span<PendingWrite> batch) {
   if (options_.timing) {
     options_.timing("commit", std::chrono::duration<double>(options_.clock->monotonic() - begun).count());
   }
-  if (writer_->pages_in_log() >= kLogPagesMax) copy_log_back();
+  if (checkpointer_ != nullptr && checkpointer_->after_commit(writer_->pages_in_log())) (void)writer_->checkpoint();
 }
 
-bool SqliteStore::copy_log_back() {
+// Nothing to write: the log is copied back, and the pages of the last rush are given back.
+bool SqliteStore::tidy_up() {
+  writer_->release_memory();
   if (writer_->pages_in_log() == 0) return false;
   const auto copied = writer_->checkpoint();
   return copied && copied->copied < copied->in_log;  // a reader still needs some

@@ -12,16 +12,17 @@
 
 #include "base/files.h"
 #include "fleet/store/committer.h"
+#include "fleet/store/sqlite_checkpointer.h"
 #include "fleet/store/sqlite_connection.h"
 #include "fleet/store/store.h"
 
 namespace fusebox::fleet {
 
-inline constexpr std::size_t kReadersKept = 8;          // connections that wait for the next read
-inline constexpr std::int64_t kReaderCacheKib = 1024;   // beside the mapping; each reader may fill it
-inline constexpr std::int64_t kWriterCacheKib = 16384;  // the pages of a large batch
+inline constexpr std::size_t kReadersKept = 8;         // connections that wait for the next read
+inline constexpr std::int64_t kReaderCacheKib = 1024;  // beside the mapping; each reader may fill it
+inline constexpr std::int64_t kWriterCacheKib =
+    65536;  // the pages of a large batch, and of busy indexes; none when idle
 inline constexpr std::int64_t kReaderMapBytes = 256ll << 20;
-inline constexpr int kLogPagesMax = 16'384;  // 64 MiB: copied back even if writes never pause
 
 class SqliteStore final : public Store {
  public:
@@ -45,7 +46,7 @@ class SqliteStore final : public Store {
   SqliteStore(StoreOptions options, std::string path, base::Fd lock);
   base::Result<void> start(const Location& location);
   void commit(std::span<PendingWrite> batch);
-  bool copy_log_back();
+  bool tidy_up();
   base::Result<void> read_here(const ReadWork& work);
   base::Result<void> read_with(sql::Connection& connection, const ReadWork& work);
   base::Result<std::unique_ptr<SqliteConnection>> take_reader();
@@ -54,7 +55,8 @@ class SqliteStore final : public Store {
   std::string path_;
   base::Fd lock_;  // of the lock file
   std::unique_ptr<SqliteConnection> writer_;
-  std::mutex memory_mutex_;  // of writer_, in memory
+  std::unique_ptr<SqliteCheckpointer> checkpointer_;  // none in memory
+  std::mutex memory_mutex_;                           // of writer_, in memory
   std::mutex readers_mutex_;
   std::vector<std::unique_ptr<SqliteConnection>> readers_;  // guarded by readers_mutex_
   std::atomic<CommitObserver*> observer_ = nullptr;

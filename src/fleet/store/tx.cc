@@ -28,14 +28,17 @@ SqlTx::~SqlTx() {
 
 base::Result<void> SqlTx::run(const Store::WriteWork& work, bool settle_now) {
   failed_.reset();
+  waiting_.reset();
   inserted_.clear();
   base::Result<void> done = work(*this);
+  write_waiting();
   if (failed_) return std::unexpected(*std::exchange(failed_, {}));
   if (done && settle_now) done = settle();
   return done;
 }
 
 base::Result<void> SqlTx::settle() {
+  write_waiting();
   base::Result<void> done = connection_.settle();
   if (!done && connection_.violated() != nullptr) return std::unexpected(diagnosed(done.error()));
   return done;

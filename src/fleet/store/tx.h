@@ -136,11 +136,22 @@ class SqlTx final : public Tx, private sql::Returned {
  private:
   void returned(std::uint32_t ticket, const sql::Row& row) override;
   void execute(const sql::Write& write, sql::Values values, std::uint32_t ticket = sql::kNoTicket) {
+    if (write.alone || write.table == "orchestrator_vms") write_waiting();
     connection_.execute(write, {values.begin(), values.size()}, ticket);
   }
   base::Result<void> query(const sql::Query& query, sql::Values values, sql::OnRow on_row) {
-    return connection_.query(query, {values.begin(), values.size()}, on_row);
+    return connection().query(query, {values.begin(), values.size()}, on_row);
   }
+  sql::Connection& connection() {
+    write_waiting();
+    return connection_;
+  }
+  // An environment's row waits for the event that mostly follows it: one write then serves both. It is written before
+  // anything that could see it.
+  void write_waiting();
+  // False: no row waits for this event.
+  bool write_waiting_with(EnvEventRow& event, std::uint32_t ticket);
+  void append_to_sqlite(EnvEventRow& event);
   // Why a guard did not hold, where one row count cannot tell.
   base::Error diagnosed(const base::Error& error);
   base::Error diagnosed_operation(const base::Error& error, std::string_view op_id);
@@ -155,9 +166,14 @@ class SqlTx final : public Tx, private sql::Returned {
   struct InsertedOperation {
     std::string op_id, kind, vm_id, idem_scope, idem_key;
   };
+  struct WaitingRow {
+    EnvironmentRow row;
+    std::optional<std::uint64_t> expected_generation;  // nothing: it is new
+  };
   sql::Connection& connection_;
   const base::Clock& clock_;
   std::optional<base::Error> failed_;
+  std::optional<WaitingRow> waiting_;
   std::vector<Notice> notices_;
   std::vector<InsertedOperation> inserted_;  // of this closure
 };
