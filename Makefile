@@ -18,9 +18,10 @@ build: setup     ## the command and the libraries, in build/release
 	@cmake --preset release > build-configure.log 2>&1 || { cat build-configure.log; exit 1; }; rm -f build-configure.log
 	@cmake --build --preset release -j $(JOBS)
 
-demo: build      ## untrusted modules and containers do real work, try everything and are stopped; a runaway beside healthy ones
+demo: build      ## untrusted modules and containers do real work, try everything and are stopped; a fleet loses nothing; a runaway beside healthy ones
 	@demos/capability/run.sh build/release/fusebox
 	@demos/containers/run.sh build/release/fusebox
+	@demos/fleet/run.sh build/release/fusebox
 	@demos/runaway/run.sh build/release
 
 test: build      ## every test (PART=engine for one folder)
