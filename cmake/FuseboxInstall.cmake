@@ -7,6 +7,7 @@ install(TARGETS fusebox RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 # The name the original's scripts call.
 install(CODE "file(CREATE_LINK fusebox \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/wanted-cli\" SYMBOLIC)")
 install(FILES cmake/fusebox.service DESTINATION lib/systemd/user)
+install(FILES cmake/fusebox-serve.service cmake/fusebox-host.service DESTINATION lib/systemd/system)
 install(TARGETS ${embed_targets} EXPORT fusebox-targets ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 # What hosts of the edge runtime link: libfusebox, which needs no other library of ours. The headers have a folder of their
 # own, because <fuse.h> is the filesystem library's.
