@@ -7,7 +7,8 @@ trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/prefix" >/dev/null
 
 for file in bin/fusebox include/fusebox/sandbox.h include/fusebox/sandbox_c.h share/fusebox/guest/femto.h share/fusebox/images/js.wapp \
-            share/man/man1/fusebox.1 share/bash-completion/completions/fusebox; do
+            share/man/man1/fusebox.1 share/bash-completion/completions/fusebox lib/systemd/system/fusebox-serve.service \
+            lib/systemd/system/fusebox-host.service; do
   [ -e "$work/prefix/$file" ] || { echo "test_install: $file was not installed" >&2; exit 1; }
 done
 "$work/prefix/bin/fusebox" version
