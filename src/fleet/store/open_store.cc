@@ -1,6 +1,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "fleet/store/libpq_forward.h"
 #include "fleet/store/postgres_store.h"
 #include "fleet/store/sqlite_store.h"
 #include "fleet/store/store.h"
@@ -26,7 +27,10 @@ base::Result<std::unique_ptr<Store>> open_store(StoreOptions options) {
   if (url == "memory:") return SqliteStore::open({}, std::move(options));
   if (url.starts_with("sqlite:") && url.size() > 7)
     return SqliteStore::open({.path = url.substr(7)}, std::move(options));
-  if (is_postgres(url)) return PostgresStore::open(std::move(options));
+  if (is_postgres(url)) {
+    FB_CHECK(load_libpq());
+    return PostgresStore::open(std::move(options));
+  }
   return base::fail(base::Errc::invalid,
                     "DATABASE_URL is neither empty nor sqlite:PATH, memory:, postgres://... or a list of key=value");
 }
