@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <latch>
 #include <mutex>
 #include <optional>
@@ -42,11 +43,14 @@ void run_on(http::Loop& loop, base::Task<void> task) {
 base::Task<base::Result<void>> check_key(Store& store, const Vault& vault, base::Executor& executor, base::Nanos wall) {
   FB_CO_TRY(const auto ring,
             co_await store.get<std::vector<KeyRingRow>>(executor, [](Reader& reader) { return reader.key_ring(); }));
-  for (const KeyRingRow& row : ring)
-    if (vault.has_check_value(row.check_value)) co_return base::Result<void>{};
+  bool known = false;
+  for (const KeyRingRow& row : ring) {
+    if (row.key_id == vault.key_id()) co_return base::Result<void>{};
+    known = known || vault.has_check_value(row.check_value);
+  }
   FB_CO_TRY(const bool sealed,
             co_await store.get<bool>(executor, [](Reader& reader) { return reader.has_ciphertext(); }));
-  if (sealed && !ring.empty())
+  if (sealed && !ring.empty() && !known)
     co_return base::fail(
         base::Errc::denied,
         "TOKEN_ENCRYPTION_KEY is not the key this database was written with; give the former one, or list "
@@ -135,6 +139,12 @@ struct ControlPlane::Impl {
 
   base::Result<void> serve() {
     FB_CHECK(run_on(engine_loop, check_key(*store, *vault, engine_loop, options.clock->wall())));
+    FB_TRY(const std::vector<KeyRingRow> ring,
+           run_on(engine_loop,
+                  store->get<std::vector<KeyRingRow>>(engine_loop, [](Reader& reader) { return reader.key_ring(); })));
+    // What marks a fleet on its hosts outlives its keys: the first of them.
+    const auto first = std::ranges::min_element(ring, {}, &KeyRingRow::created_at);
+    if (first != ring.end()) options.engine.fleet_id = base::to_hex(first->check_value).substr(0, 16);
     EngineParts parts{engine_loop,     *store,          *providers, *vault,         *options.clock,
                       *options.random, *options.logger, meters,     options.engine, options.on_step};
     FB_TRY(engine, run_on(engine_loop, make_engine(std::move(parts), !store->replicated())));

@@ -14,12 +14,17 @@ bool is_vm_backend(std::string_view backend) {
   return backend.empty() || backend == "firecracker" || backend == "qemu";
 }
 
+// What runs in a replica's own process no other replica can see: only the stub, which keeps no more than the rows say, may.
+bool is_shared_out(Core& core, std::string_view backend) {
+  return core.parts.store.replicated() && backend == "wasm";
+}
+
 // With hosts that serve the backend the scheduler decides; without, the provider of this process.
 bool takes_default_provider(Core& core, const schedule::Demand& demand) {
   if (names_machine(demand) || demand.gpus > 0) return false;
   if (demand.has_seed && !demand.seed.holders.empty()) return false;
   if (demand.backend.empty()) return false;
-  if (core.hosts.serves(demand.backend)) return false;
+  if (core.hosts.serves(demand.backend) || is_shared_out(core, demand.backend)) return false;
   return core.parts.providers.local(demand.backend) != nullptr;
 }
 
@@ -77,6 +82,11 @@ base::Result<Choice> choose_place(Core& core, const schedule::Demand& demand, co
     if (!is_vm_backend(demand.backend) && core.parts.providers.local(demand.backend) == nullptr)
       return refuse(501, "backend \"" + demand.backend + "\" is not available on this control plane");
     const std::string backend = demand.backend.empty() ? "stub" : demand.backend;
+    if (is_shared_out(core, backend))
+      return refuse(
+          503,
+          "no hosts registered: where several replicas may share a database, environments of backend \"wasm\" "
+          "need a registered host (fusebox host)");
     if (core.parts.providers.local(backend) == nullptr)
       return refuse(503, "no hosts registered: backend \"" + backend + "\" needs a registered host");
     return Choice{{}, backend, {}};

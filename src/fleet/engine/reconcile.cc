@@ -113,6 +113,7 @@ base::Task<void> Reconciler::tick() {
   scope.spawn(leaks());
   scope.spawn(guests());
   scope.spawn(gauges());
+  if (!std::exchange(resealed_, true)) scope.spawn(reseal());
   scope.spawn(retention());
   co_await scope.all_ended();
   core_.parts.meters.fleet(tracked_, listed_);

@@ -62,6 +62,7 @@ class Reconciler {
   base::Task<void> guests();  // those whose agents tell no boot id (9.5), and certificates that run out
   base::Task<void> guest(EnvironmentRow row);
   base::Task<void> gauges();
+  base::Task<void> reseal();  // what a former key sealed (17.1)
   base::Task<void> retention();
   base::Task<void> poll();
   std::vector<std::shared_ptr<Lane>> lanes();
@@ -80,6 +81,7 @@ class Reconciler {
   };
   std::map<std::string, Silence, std::less<>> silences_;   // by vm_id
   std::set<std::pair<std::string, std::string>> counted_;  // states and backends shown
+  bool resealed_ = false;
   std::uint64_t health_checked_ = 0, health_failing_ = 0;
   std::uint64_t tracked_ = 0, listed_ = 0;
 };
