@@ -43,8 +43,9 @@ void add_ls_get(const Verbs& verbs) {
 }  // namespace
 
 void add_env(CLI::App& app, VerbContext& context) {
-  const Verbs verbs = add_group(app, context, "env", "environments of a control plane: create, use, watch, remove",
-                                "create --image js --task-id demo && fusebox env exec fuse-demo -- /bin/js -e '1+1'");
+  const Verbs verbs =
+      add_group(app, context, "env", "environments of a control plane: create, use, watch, remove",
+                "create --image js --task-id demo && fusebox env exec fuse-demo -- js -e 'console.log(1 + 1)'");
   add_env_create(verbs);
   add_ls_get(verbs);
   add_env_watch(verbs);
