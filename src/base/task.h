@@ -1,6 +1,8 @@
 // Coroutines that return values: `Task<T>` is work that has not begun; co_await begins it and gives its result.
 //
 // A task and all it awaits run on one executor's thread: whatever ends a wait on another thread posts there (Completion).
+// One that moves to another executor (resume_on, wait.h) goes on there, and so does whoever awaited it, unless it moves
+// back before it ends.
 // So what only one chain of tasks touches needs no lock. Between two co_awaits nothing else runs on that thread; across a
 // co_await anything may: no lock and no view into shared state lives across one.
 //
@@ -12,9 +14,11 @@
 // Threads  one executor.
 #pragma once
 
+#include <atomic>
 #include <coroutine>
 #include <exception>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "base/executor.h"
@@ -29,15 +33,26 @@ namespace detail {
 
 struct TaskPromiseBase {
   std::coroutine_handle<> continuation;
-  bool awaited = false;  // the awaiter has suspended; before that, a task that ends at once is not resumed through
+  std::thread::id awaiter_thread;     // where the task was begun
+  std::atomic<bool> awaited = false;  // the awaiter has suspended
+  bool ended_inside = false;          // the task ended before its awaiter suspended, so nobody resumes through it
 
   struct Final {
     bool await_ready() const noexcept { return false; }
+    // A task that moved to another executor may end there while its awaiter, on the thread it was begun on, is still on
+    // the way to its suspension: a few instructions, which this waits for.
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) const noexcept {
-      const TaskPromiseBase& promise = self.promise();
-      if (promise.awaited && promise.continuation) return promise.continuation;
-      return std::noop_coroutine();
+      TaskPromiseBase& promise = self.promise();
+      if (!promise.continuation) return std::noop_coroutine();
+      if (!promise.awaited.load(std::memory_order_acquire)) {
+        if (promise.awaiter_thread == std::this_thread::get_id()) {
+          promise.ended_inside = true;
+          return std::noop_coroutine();
+        }
+        while (!promise.awaited.load(std::memory_order_acquire)) std::this_thread::yield();
+      }
+      return promise.continuation;
     }
     void await_resume() const noexcept {}
   };
@@ -91,10 +106,11 @@ class [[nodiscard]] Task {
     bool await_suspend(std::coroutine_handle<> awaiter) const noexcept {
       auto& promise = handle.promise();
       promise.continuation = awaiter;
+      promise.awaiter_thread = std::this_thread::get_id();
       handle.resume();
-      if (handle.done()) return false;
-      promise.awaited = true;
-      return true;
+      if (promise.ended_inside) return false;
+      promise.awaited.store(true, std::memory_order_release);
+      return true;  // from the line above on, the task may resume the awaiter on another thread: nothing here is touched
     }
     T await_resume() const { return handle.promise().take(); }
   };

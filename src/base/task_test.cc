@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <condition_variable>
+#include <deque>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -99,6 +102,86 @@ TEST_F(TaskTest, ACompletionSetBeforeItIsAwaitedIsNotLost) {
   spawn(executor, waiter(value, executor, seen));
   executor.run();
   EXPECT_EQ(seen, "early");
+}
+
+// A thread of its own. After each post the poster dawdles, so that what was posted overtakes it.
+class DawdlingExecutor final : public Executor {
+ public:
+  DawdlingExecutor() : thread_([this] { run(); }) {}
+  ~DawdlingExecutor() override { stop(); }
+  void post(Work work) override {
+    {
+      const std::lock_guard lock(mutex_);
+      posted_.push_back(std::move(work));
+    }
+    wake_.notify_one();
+    for (int count = 0; count < 100; ++count) std::this_thread::yield();
+  }
+  TimerId post_at(Nanos /*monotonic*/, Work /*work*/) override { return 0; }
+  void cancel(TimerId /*timer*/) noexcept override {}
+  const Clock& clock() const noexcept override { return clock_; }
+  std::thread::id thread() const noexcept { return thread_.get_id(); }
+  void stop() {
+    if (!thread_.joinable()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+ private:
+  void run() {
+    while (true) {
+      Work work;
+      {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, [this] { return stopped_ || !posted_.empty(); });
+        if (posted_.empty()) return;
+        work = std::move(posted_.front());
+        posted_.pop_front();
+      }
+      work();
+    }
+  }
+  RealClock clock_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Work> posted_;
+  bool stopped_ = false;
+  std::thread thread_;
+};
+
+Task<int> moved_to(DawdlingExecutor& there) {
+  co_await resume_on(there);
+  co_return 1;
+}
+Task<int> moved_within(DawdlingExecutor& there) {
+  const int one = co_await moved_to(there);
+  co_return one;
+}
+
+// Once, a task that ended on another thread before its awaiter had suspended went on on the wrong one, or never.
+TEST_F(TaskTest, WhoeverAwaitsATaskThatMovesGoesOnWhereItEnded) {
+  DawdlingExecutor home;
+  DawdlingExecutor there;
+  constexpr int kRounds = 50;
+  int right = 0;
+  const auto travel = [](DawdlingExecutor& from, DawdlingExecutor& to, int& correct) -> Task<void> {
+    for (int round = 0; round < kRounds; ++round) {
+      const int there_now = co_await moved_within(to);
+      if (std::this_thread::get_id() == to.thread()) correct += there_now;
+      const int back = co_await moved_to(from);
+      if (std::this_thread::get_id() == from.thread()) correct += back;
+    }
+  };
+  Completion<bool> ended;
+  spawn(home, travel(home, there, right), [ended] { ended.set(true); });
+  while (!ended.is_set()) std::this_thread::yield();
+  home.stop();
+  there.stop();
+  EXPECT_EQ(right, 2 * kRounds);
 }
 
 TEST_F(TaskTest, PlacesBoundHowManyRunAndKeepTheirOrder) {
