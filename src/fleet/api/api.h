@@ -3,8 +3,9 @@
 // Every request goes through the order of contract 1.2 (frame/frame.cc) and then to one function (handlers/). What the
 // store commits is told to the API, which forgets cached answers and wakes listeners.
 //
-// Owner    engine, store, loops and seams outlive the Api; the server that calls handler() is destroyed before it. The
-//          Api is the store's observer, or is told by the one that is.
+// Owner    engine, store and seams outlive the Api, and so do the loops unless it was closed; the server that calls
+//          handler(), and every task of a handler, is destroyed before it. The Api is the store's observer, or is told by
+//          the one that is.
 // Threads  create(), close(): any executor's. handler(): the loops. What an observer is told: the store's threads.
 // Contract control-plane.md 1-7, 10.2, 11.2, 16.3, 18
 #pragma once

@@ -190,8 +190,12 @@ TEST(Api, LogsOneLineForWritesAndRefusals) {
   server.get("/v1/hosts");
   server.ask("DELETE", "/v1/environments/fuse-a", {}, {{"X-Request-ID", "rid-1"}});
   server.get("/v1/environments/nobody");
+  // A line is written once its answer is on its way.
+  ASSERT_TRUE(http::test::comes_true([&server] {
+    const std::lock_guard guard(server.lines_mutex);
+    return server.lines.size() == 2;
+  }));
   const std::lock_guard lock(server.lines_mutex);
-  ASSERT_EQ(server.lines.size(), 2u);
   for (const char* part : {R"("request_id":"rid-1")", R"("vm_id":"fuse-a")", R"("method":"DELETE")",
                            R"("route":"/v1/environments/{vmId}")", R"("status":204)", "duration_us"}) {
     EXPECT_THAT(server.lines[0], HasSubstr(part));
@@ -206,7 +210,11 @@ TEST(Api, CountsRequestsByRoute) {
   server.get("/v1/hosts", "");
   server.ask("PATCH", "/v1/hosts");
   server.ask("BREW", "/v1/hosts");
-  const std::string text = server.get("/metrics", "").body;
+  std::string text;
+  ASSERT_TRUE(http::test::comes_true([&server, &text] {
+    text = server.get("/metrics", "").body;
+    return text.find("orchestrator_http_requests_in_flight 0") != std::string::npos;
+  }));
   for (const char* line :
        {R"(orchestrator_http_requests_total{route="/v1/environments/{vmId}",method="GET",code="404"} 1)",
         R"(orchestrator_http_requests_total{route="unknown",method="GET",code="404"} 1)",

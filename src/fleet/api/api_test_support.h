@@ -146,7 +146,10 @@ class ApiServer {
   }
   ~ApiServer() {
     close();
+    server_->drain(10s);
     server_.reset();
+    // Leases that were handed back are gone before the engine's loop is.
+    await(settle(engine_loop_.loop()));
     store->observe(nullptr);
     for (auto& loop : loops_) loop->stop();
     engine_loop_.stop();
@@ -258,6 +261,10 @@ class ApiServer {
   std::string last_key_id;
 
  private:
+  base::Task<void> settle(base::Executor& executor) {
+    co_await base::resume_on(executor);
+    co_await base::resume_on(waiting_);
+  }
   WaitingExecutor waiting_;
   http::test::LoopThread engine_loop_;
   std::vector<std::unique_ptr<http::test::LoopThread>> loops_;

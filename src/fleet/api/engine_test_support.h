@@ -53,6 +53,7 @@ class ScriptedEngine final : public Engine {
   GuestAgent agent;  // what guest_agent() says; "" url = 501
   std::stop_source guests_end;
   std::atomic<bool> hosts_reachable{true};
+  std::string known_host = "h1";
 
   void fail_with(std::optional<base::Error> error) {
     const std::lock_guard lock(mutex_);
@@ -160,6 +161,7 @@ class ScriptedEngine final : public Engine {
     if (agent.url.empty()) co_return refuse(501, "this environment has no guest agent");
     co_return agent;
   }
+  bool host_exists(std::string_view host_id) const noexcept override { return host_id == known_host; }
   bool host_reachable(std::string_view) const noexcept override { return hosts_reachable; }
   std::vector<std::string> live_backends() const override { return {"stub"}; }
   Task<void> close(base::Executor&, base::Nanos) override { co_return; }

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "fleet/api/api_test_support.h"
+#include "fleet/api/frame/services.h"
 #include "http/frames.h"
 
 namespace fusebox::fleet::test {

@@ -166,7 +166,7 @@ Topic& LoopHub::enter(Subscription& subscription, std::string vm_id) {
   bucket.push_back(&subscription);
   ++subscriptions_;
   hub_.subscribers_.fetch_add(1, std::memory_order_relaxed);
-  if (!std::exchange(ticking_, true)) {
+  if (!closed_ && !std::exchange(ticking_, true)) {
     timer_ = executor_.post_at(executor_.clock().monotonic() + std::chrono::seconds{1}, [this] { tick(); });
   }
   return topic;
@@ -191,6 +191,8 @@ void LoopHub::leave(Subscription& subscription) {
 }
 
 void LoopHub::end_all() {
+  closed_ = true;
+  if (std::exchange(ticking_, false)) executor_.cancel(timer_);
   for (auto& [vm_id, topic] : topics_) {
     for (Subscription* listener : topic->listeners) listener->end();
   }

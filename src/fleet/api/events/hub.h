@@ -104,7 +104,7 @@ class LoopHub {
   LoopHub& operator=(const LoopHub&) = delete;
   base::Executor& executor() noexcept { return executor_; }
   std::size_t subscriptions() const noexcept { return subscriptions_; }
-  void end_all();  // graceful close: each listener answers what it has and ends
+  void end_all();  // graceful close: each listener gets what there is and ends; the executor is not touched again
 
  private:
   friend class Subscription;
@@ -128,7 +128,7 @@ class LoopHub {
   std::size_t subscriptions_ = 0;
   std::size_t tick_ = 0;
   base::Executor::TimerId timer_ = 0;
-  bool ticking_ = false, resuming_ = false;
+  bool ticking_ = false, resuming_ = false, closed_ = false;
 
   std::mutex mutex_;
   std::vector<std::pair<std::string, FramePtr>> inbox_;  // guarded by mutex_, as the next

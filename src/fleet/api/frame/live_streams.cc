@@ -31,6 +31,7 @@ void LiveStreams::end(Entry& entry) {
 
 void LiveStreams::end_all() {
   closed_ = true;
+  if (std::exchange(armed_, false)) executor_.cancel(timer_);
   for (Entry* entry : entries_) end(*entry);
 }
 
@@ -39,7 +40,7 @@ void LiveStreams::arm() {
   timer_ = executor_.post_at(executor_.clock().monotonic() + kRecheckSeconds, [this] {
     armed_ = false;
     check_soon();
-    if (!entries_.empty()) arm();
+    if (!entries_.empty() && !closed_) arm();
   });
 }
 

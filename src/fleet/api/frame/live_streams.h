@@ -46,7 +46,7 @@ class LiveStreams {
     std::size_t at_ = 0;
   };
 
-  void end_all();  // also those that begin later
+  void end_all();  // also those that begin later; the executor is not touched again
   void check_soon();
   std::size_t size() const noexcept { return entries_.size(); }
 

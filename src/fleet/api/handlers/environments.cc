@@ -29,25 +29,6 @@ base::Result<void> renew_old_views(Reader& reader, std::vector<EnvironmentView>&
   return {};
 }
 
-// A pin is asked about only when there is one: the checks run once more if it turns out to be unknown.
-base::Task<base::Result<CreateRequest>> checked_create(Call& call) {
-  std::string pin;
-  CreateFacts facts;
-  facts.script_timeout_max_seconds = call.services.options.script_timeout_max_seconds;
-  facts.host_exists = [&pin](std::string_view host_id) {
-    pin = host_id;
-    return true;
-  };
-  auto request = read_create(call.body, facts);
-  if (pin.empty()) co_return request;
-  auto row = co_await call.services.store.get<std::optional<HostRow>>(call.home(),
-                                                                      [&](Reader& reader) { return reader.host(pin); });
-  if (!row) co_return std::unexpected(std::move(row.error()));
-  if (*row) co_return request;
-  facts.host_exists = [](std::string_view) { return false; };
-  co_return read_create(call.body, facts);
-}
-
 }  // namespace
 
 base::Task<Answer> list_environments(Call& call) {
@@ -105,9 +86,12 @@ base::Task<Answer> get_environment(Call& call) {
 }
 
 base::Task<Answer> create_environment(Call& call) {
-  auto request = co_await checked_create(call);
-  if (!request) co_return std::unexpected(std::move(request.error()));
-  auto outcome = co_await call.services.engine.create(call.home(), call.info(), std::move(*request));
+  Engine& engine = call.services.engine;
+  CreateFacts facts;
+  facts.script_timeout_max_seconds = call.services.options.script_timeout_max_seconds;
+  facts.host_exists = [&engine](std::string_view host_id) { return engine.host_exists(host_id); };
+  FB_CO_TRY(CreateRequest request, read_create(call.body, facts));
+  auto outcome = co_await engine.create(call.home(), call.info(), std::move(request));
   if (!outcome) co_return std::unexpected(std::move(outcome.error()));
   co_return reply_of(std::move(*outcome));
 }
