@@ -52,13 +52,12 @@ struct Library {
   std::set<std::string> folders;
 };
 const std::vector<Library> kLibraries = {
-    {"wasmtime", {"engine"}},     {"wasm.h", {"engine"}},
-    {"curl/", {"http"}},          {"openssl/", {"base", "vfs", "http"}},  // vfs: TLS and DTLS of /net
-    {"boost/", {"http"}},         {"sqlite3.h", {"fleet"}},
-    {"libpq-fe.h", {"fleet"}},
-    {"zlib.h", {"image", "vfs"}}, {"zstd.h", {"image"}},
-    {"wabt/", {"cli"}},           {"CLI/", {"cli"}},
-    {"yaml-cpp/", {"cli"}},
+    {"wasmtime", {"engine"}},  {"wasm.h", {"engine"}},
+    {"curl/", {"http"}},       {"openssl/", {"base", "vfs", "http"}},  // vfs: TLS and DTLS of /net
+    {"boost/", {"http"}},      {"sqlite3.h", {"fleet"}},
+    {"libpq-fe.h", {"fleet"}}, {"zlib.h", {"image", "vfs"}},
+    {"zstd.h", {"image"}},     {"wabt/", {"cli"}},
+    {"CLI/", {"cli"}},         {"yaml-cpp/", {"cli"}},
 };
 
 fs::path source_root() {
@@ -141,7 +140,7 @@ TEST(Layering, TheFleetSeesOfHostsOnlyTheirInterface) {
 TEST(Layering, TheFleetTakesTimeChanceAndNetworkThroughSeamsAlone) {
   const std::regex direct(
       R"(system_clock|steady_clock|clock_gettime|gettimeofday|\btime\(nullptr|random_device|getrandom|mt19937|)"
-      R"(\brand\(|::socket\(|::connect\(|usleep|nanosleep|this_thread::sleep)");
+      R"(\brand\(|[^\w>]::socket\(|[^\w>]::connect\(|usleep|nanosleep|this_thread::sleep)");
   for (const fs::path& file : sources_below(source_root() / "src" / "fleet")) {
     if (is_test_file(file)) continue;
     std::ifstream in(file);

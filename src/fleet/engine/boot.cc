@@ -147,6 +147,9 @@ base::Task<base::Result<void>> BootRun::move_to_another_host(std::set<std::strin
   row.backend = choice.backend;
   row.gpu_uuids = choice.placed.gpu_uuids;
   row.mig_instance_uuids = choice.placed.mig_instance_uuids;
+  const std::uint64_t expected = row.generation;
+  FB_CO_TRY(const std::uint64_t first, co_await first_generation(core_, row.host_id, row.host_vm_name));
+  row.generation = std::max(row.generation, first);
   row.updated_at = core_.wall();
   refresh_view(row);
   boot_.op.host_id = row.host_id;
@@ -154,7 +157,7 @@ base::Task<base::Result<void>> BootRun::move_to_another_host(std::set<std::strin
   auto moved = co_await core_.commit("host_create_sent", [&](Tx& tx) -> base::Result<void> {
     tx.release(old_share);
     tx.reserve(host_share(row));
-    tx.update_environment(row, row.generation);
+    tx.update_environment(row, expected);
     tx.update_operation(boot_.op);
     tx.add_event(vm_event(row, "vm.scheduled", row.updated_at));
     return {};

@@ -157,6 +157,14 @@ void Core::log(base::LogLevel level, std::string_view message, std::initializer_
   parts.logger.log(level, "engine", message, fields);
 }
 
+base::Task<base::Result<std::uint64_t>> first_generation(Core& core, std::string host_id, std::string host_vm_name) {
+  FB_CO_TRY(const auto stone, co_await core.get<std::optional<TombstoneRow>>(
+                                  [&](Reader& reader) { return reader.tombstone(host_id, host_vm_name); }));
+  std::uint64_t generation = 1;
+  if (stone) generation = stone->generation + 1;
+  co_return generation;
+}
+
 base::Task<base::Result<void>> refresh_host(Core& core, std::string host_id) {
   Reader::BoundDevices devices;
   FB_CO_TRY(auto row,

@@ -94,6 +94,10 @@ struct Core {
   void log(base::LogLevel level, std::string_view message, std::initializer_list<base::LogField> fields = {});
 };
 
+// The first generation of a new environment of this name on this host: above whatever its predecessors had there, or the
+// host would take it for one of them that comes late.
+base::Task<base::Result<std::uint64_t>> first_generation(Core& core, std::string host_id, std::string host_vm_name);
+
 // Reads a host's row and devices again, from what other replicas wrote.
 base::Task<base::Result<void>> refresh_host(Core& core, std::string host_id);
 

@@ -195,6 +195,7 @@ base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& i
     boot.row.gpu_uuids = choice->placed.gpu_uuids;
     boot.row.mig_instance_uuids = choice->placed.mig_instance_uuids;
     if (!origin.fork_of.empty() && boot.row.host_id == origin.prefer_host) boot.fork_of = origin.fork_of;
+    FB_CO_TRY(boot.row.generation, co_await first_generation(core, boot.row.host_id, boot.row.host_vm_name));
     boot.material = BootMaterial{.request = request, .token = {}, .cert_pem = {}, .key_pem = {}};
     FB_CO_CHECK(make_credentials(core, boot.row, boot.material));
     FB_CO_CHECK(seal_material(core.parts.vault, boot.material, boot.row));

@@ -43,6 +43,16 @@ TEST_F(Lifecycle, ATaskHasOneEnvironmentAtATime) {
   EXPECT_EQ(again.error().message, "task already assigned: task a already assigned to vm fuse-a");
 }
 
+TEST_F(Lifecycle, ATaskMayHaveAnotherEnvironmentOnceItsFirstIsGone) {
+  add_host("h1");
+  for (int i = 0; i < 3; ++i) {
+    const auto made = create("a");
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_EQ(made->status, 201);
+    ASSERT_TRUE(await(engine->destroy(executor, {}, "fuse-a")));
+  }
+}
+
 TEST_F(Lifecycle, OfManyCreatesOfOneTaskOneSucceeds) {
   int made = 0;
   int refused = 0;

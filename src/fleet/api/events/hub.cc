@@ -198,8 +198,9 @@ void LoopHub::end_all() {
   }
 }
 
-Subscription::Subscription(LoopHub& hub, std::string vm_id, EventKinds kinds)
-    : hub_(hub), topic_(&hub.enter(*this, std::move(vm_id))), kinds_(kinds) {}
+Subscription::Subscription(LoopHub& hub, std::string vm_id, EventKinds kinds) : hub_(hub), kinds_(kinds) {
+  topic_ = &hub.enter(*this, std::move(vm_id));  // last: it writes its places into members that have been initialised
+}
 
 Subscription::~Subscription() {
   hub_.leave(*this);

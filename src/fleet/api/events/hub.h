@@ -77,7 +77,7 @@ class Subscription {
   base::Task<Wake> read_table(std::vector<FramePtr>& frames);
 
   LoopHub& hub_;
-  struct Topic* topic_;
+  struct Topic* topic_ = nullptr;
   std::coroutine_handle<> sleeper_;
   EventId after_;
   EventId looked_for_;  // the topic's newest at the last look into the table that brought nothing
