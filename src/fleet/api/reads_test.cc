@@ -277,7 +277,7 @@ TEST(Records, AreReadInPages) {
       OperationRow operation = some_operation("op_" + std::to_string(count), "fuse-" + std::to_string(count));
       operation.tenant_id = count == 0 ? "t1" : "";
       tx.insert_operation(operation);
-      tx.add_event({0, "vm", "fuse-" + std::to_string(count), "vm.running", R"({"n":1})", base::Nanos{1}});
+      tx.add_event({0, "vm", "fuse-" + std::to_string(count), "vm.running", R"({"n":1})", base::Nanos{1'000'000}});
       DeadLetterRow letter;
       letter.kind = "stuck_task";
       letter.entity_id = "fuse-" + std::to_string(count);

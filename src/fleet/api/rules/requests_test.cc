@@ -345,7 +345,7 @@ TEST(ReadHost, IsChecked) {
       {R"({"id":"h","url":"http://h:65536"})", "400 url must be"},
       {R"({"id":"h","url":"http://[::1"})", "400 url must be"},
       {R"({"id":"h","url":"http://h"})", "400 capacity.vm_count must be positive"},
-      {host(R"("backend":"stub",)", ""), "400 backend \"stub\""},
+      {host(R"("backend":"docker",)", ""), "400 backend \"docker\""},
       {host(R"("labels":{"a":""},)", ""), "400 labels[a]"},
       {host("", R"(,"gpus":-1)"), "400 capacity.gpus must not be negative"},
       {host("", R"(,"gpus":1)"), "400 capacity.gpus and capacity.mig_profiles: gpu hosts require"},
