@@ -62,5 +62,5 @@ endif()
 
 if(BUILD_TESTING AND NOT FUSEBOX_SANITIZE)
   add_test(NAME test_install COMMAND "${CMAKE_CURRENT_SOURCE_DIR}/tests/install/run.sh" "${CMAKE_BINARY_DIR}" "${CMAKE_CURRENT_SOURCE_DIR}")
-  set_tests_properties(test_install PROPERTIES TIMEOUT 600)
+  set_tests_properties(test_install PROPERTIES TIMEOUT 1500)
 endif()
