@@ -12,9 +12,7 @@
 #include <map>
 
 #include "base/json.h"
-#include "base/random.h"
 #include "child_process.h"
-#include "fleet/schedule/host_index.h"
 #include "fleet_server.h"
 #include "http_load.h"
 
@@ -22,7 +20,6 @@ namespace fusebox::cli::bench {
 namespace {
 
 namespace fs = std::filesystem;
-namespace schedule = fusebox::fleet::schedule;
 
 constexpr std::size_t kClients = 32;
 constexpr std::uint64_t kCreates = 20'000;
@@ -34,7 +31,6 @@ constexpr std::size_t kSubscribers = 10'000;
 constexpr std::size_t kTopics = 1'000;
 constexpr double kEventsPerSecond = 1'000;
 constexpr base::Nanos kEventsWait{std::chrono::seconds{20}};
-constexpr std::size_t kHosts = 5'000;
 constexpr std::size_t kWrittenBytes = 1u << 20;
 constexpr const char* kToken = FleetServer::kToken;
 
@@ -345,49 +341,6 @@ Rows measure_fleet_events(const Conditions& conditions) {
   memory.target.median_max = 12;
   rows.push_back(std::move(memory));
   if (subscribers.delivered() != kSubscribers) return base::fail(base::Errc::io, rows.front().note);
-  return rows;
-}
-
-Rows measure_fleet_placement(const Conditions& conditions) {
-  schedule::HostIndex index(schedule::PlacementPolicy::spread);
-  base::SeededRandom random(1);
-  for (std::size_t i = 0; i < kHosts; ++i) {
-    schedule::HostView host;
-    host.id = "h" + std::to_string(i);
-    host.capacity.cpus = static_cast<std::int64_t>(8 + random.below(120));
-    host.capacity.ram_mb = static_cast<std::int64_t>(16'384 + random.below(500'000));
-    host.capacity.storage_gb = 4000;
-    host.capacity.vm_count = 1000;
-    index.upsert(std::move(host));
-  }
-  schedule::Demand demand;
-  demand.ram_mb = 128;
-  Samples each;
-  for (std::size_t round = 0; round < std::max<std::size_t>(20, conditions.rounds / 10); ++round) {
-    constexpr int kBatch = 1000;
-    std::vector<std::string> taken;
-    bool all = true;
-    const double took = conditions.watch->time_ns([&] {
-      for (int i = 0; i < kBatch; ++i) {
-        const auto placement = index.place(demand);
-        const auto* placed = std::get_if<schedule::Placed>(&placement);
-        if (placed == nullptr || !index.reserve(placed->host_id, schedule::reservation_of(demand, *placed))) {
-          all = false;
-          return;
-        }
-        taken.push_back(placed->host_id);
-      }
-    });
-    if (!all) return base::fail(base::Errc::bug, "a placement was refused");
-    for (const std::string& host : taken)
-      FB_CHECK(index.release(
-          host, schedule::reservation_of(demand, {.host_id = host, .gpu_uuids = {}, .mig_instance_uuids = {}})));
-    each.add(took / kBatch / 1e3);
-  }
-  std::vector<Row> rows;
-  Row row = time_row("fleet.place", "a placement with its reservation among 5,000 hosts, in memory", each, 5);
-  row.note = std::to_string(static_cast<std::uint64_t>(1e6 / each.median())) + " /s";
-  rows.push_back(std::move(row));
   return rows;
 }
 
