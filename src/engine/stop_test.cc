@@ -1,4 +1,8 @@
 // Time and tick limits: every phase, both sources of stops, and accounts that stay exact whatever stops the guest.
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <cstring>
 #include <optional>
@@ -228,6 +232,32 @@ TEST_P(Stop, CancelEndsASpinningCall) {
     expect_stopped(called.outcome, Limit::cancelled);
     EXPECT_EQ(called.outcome.message(), "stopped: cancelled");
   }
+}
+
+// The signals of a cancel are queued, and each is handled before the guest goes on: one that comes with every call of
+// cancel() would keep a guest of low priority from ever reaching its end.
+TEST_P(Stop, AFloodOfCancelsDoesNotPutOffTheEnd) {
+  const auto program = program_of(engine_, kSpin);
+  auto instance = instance_of(program);
+  std::atomic<bool> ended{false};
+  std::optional<Outcome> outcome;
+  std::thread guest([&] {
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::syscall(SYS_gettid)), 19);
+    outcome = call(*instance, "spin", {}, {.wall = 60s}).outcome;
+    ended = true;
+  });
+  clockid_t guest_clock{};
+  ASSERT_EQ(::pthread_getcpuclockid(guest.native_handle(), &guest_clock), 0);
+  std::vector<std::thread> flood;
+  for (int i = 0; i < 4; ++i) {
+    flood.emplace_back([handle = instance->stop_handle(), &ended, guest_clock]() mutable {
+      while (read_clock(guest_clock) < 5'000'000) std::this_thread::yield();  // it spins
+      while (!ended) handle.cancel();
+    });
+  }
+  guest.join();
+  for (std::thread& one : flood) one.join();
+  expect_stopped(*outcome, Limit::cancelled);
 }
 
 TEST_P(Stop, CancelEndsASpinningStartFunction) {

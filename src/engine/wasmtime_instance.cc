@@ -272,7 +272,9 @@ NativeRange Instance::native_code() const noexcept {
 }
 
 void StopHandle::cancel() noexcept {
-  state_->cancelled.store(true);
+  // The first is enough: from then on the call sees the flag when it begins, and its own timer repeats the poke. More
+  // signals would be queued, each handled before the guest goes on.
+  if (state_->cancelled.exchange(true)) return;
   if (state_->watcher)
     state_->watcher->wake();
   else
