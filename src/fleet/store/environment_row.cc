@@ -30,7 +30,7 @@ constexpr Guard kNew{.one_row = true, .code = base::Errc::exists, .what = "there
   "t" FUSEBOX_UPDATED_TYPES  \
   "tziizi"                   \
   "t"
-#define FUSEBOX_UPDATE_TYPES "ti" FUSEBOX_UPDATED_TYPES
+#define FUSEBOX_UPDATE_TYPES "ti" FUSEBOX_UPDATED_TYPES "z"
 #define FUSEBOX_SET                                                                                          \
   "host_id = ?3, host_vm_name = ?4, generation = ?5, incarnation = ?6, state = ?7, backend = ?8, url = ?9, " \
   "task_id = ?10, tenant_id = ?11, cpus = ?12, ram_mb = ?13, storage_gb = ?14, region = ?15, "               \
@@ -39,7 +39,8 @@ constexpr Guard kNew{.one_row = true, .code = base::Errc::exists, .what = "there
   "last_error = ?23, endpoints_json = ?24, gpus = ?25, gpu_kind = ?26, gpu_profile = ?27, "                  \
   "gpu_uuids = ?28, mig_instance_uuids = ?29, spec_json = ?30, source_vm_id = ?31, "                         \
   "source_snapshot_id = ?32, op_id = ?33, boot_id = ?34, created_at = ?35, updated_at = ?36, "               \
-  "state_changed_at = ?37, running_at = ?38, boot_ms = ?39, view_json = ?40, view_version = ?41"
+  "state_changed_at = ?37, running_at = ?38, boot_ms = ?39, view_json = ?40, view_version = ?41, "           \
+  "last_activity_at = CASE WHEN ?42 IS NULL OR last_activity_at > ?42 THEN last_activity_at ELSE ?42 END"
 // What follows a common table expression `n` that answers an environment's event.
 #define FUSEBOX_TELL "SELECT vm_id, incarnation, seq, pg_notify('fusebox_events', vm_id || ':' || seq) FROM e"
 
@@ -49,19 +50,15 @@ constexpr Write kInsert{.table = kEnvironmentTable,
                         .columns = FUSEBOX_ENVIRONMENT_COLUMNS ", network_host",
                         .rest = "ON CONFLICT DO NOTHING",
                         .guard = kNew};
-constexpr Write kInsertWithEvent{
-    .table = kEnvironmentTable,
-    .types = FUSEBOX_INSERT_TYPES "ttz",
-    .keys = 1,
-    .guard = kNew,
+// Of a new row: its counter is known, so its events need not wait for it.
+constexpr Write kAppendFirst{
+    .table = "orchestrator_env_events",
+    .types = "tbittz",
+    .keys = 3,
+    .columns = "vm_id, incarnation, seq, kind, payload_json, created_at",
     .postgres =
-        "WITH r AS (SELECT * FROM {rows}), n AS (INSERT INTO orchestrator_vms (" FUSEBOX_ENVIRONMENT_COLUMNS
-        ", network_host) SELECT p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14, p15, p16, p17, p18, p19, "
-        "p20, p21, p22, p23, p24, p25, p26, p27, p28, p29, p30, p31, p32, p33, p34, p35, p36, p37, p38, p39, p40, p41, "
-        "p42, p43, p44, p45, p46, p47 FROM r ON CONFLICT DO NOTHING RETURNING vm_id, incarnation, event_seq), "
-        "e AS (INSERT INTO orchestrator_env_events (vm_id, incarnation, seq, kind, payload_json, created_at) "
-        "SELECT n.vm_id, n.incarnation, n.event_seq, r.p48, r.p49, r.p50 FROM n JOIN r ON r.p1 = n.vm_id "
-        "RETURNING vm_id, incarnation, seq) " FUSEBOX_TELL};
+        "WITH e AS (INSERT INTO orchestrator_env_events (vm_id, incarnation, seq, kind, payload_json, created_at) "
+        "SELECT * FROM {rows} RETURNING vm_id, incarnation, seq) " FUSEBOX_TELL};
 constexpr Write kUpdate{.kind = Write::Kind::update,
                         .table = kEnvironmentTable,
                         .types = FUSEBOX_UPDATE_TYPES,
@@ -83,7 +80,7 @@ constexpr Write kUpdateWithEvent{
     .keys = 1,
     .columns = FUSEBOX_SET ", event_seq = event_seq + 1",
     .rest =
-        "vm_id = ?1 AND generation = ?2 RETURNING vm_id, incarnation, event_seq, ?42, ?43, ?44), "
+        "vm_id = ?1 AND generation = ?2 RETURNING vm_id, incarnation, event_seq, ?43, ?44, ?45), "
         "e AS (INSERT INTO orchestrator_env_events (vm_id, incarnation, seq, kind, payload_json, created_at) "
         "SELECT * FROM n RETURNING vm_id, incarnation, seq) " FUSEBOX_TELL,
     .guard = kEnvironmentUnchanged,
@@ -97,7 +94,7 @@ RowTexts row_texts(const EnvironmentRow& row) {
   return {.gpu_uuids = json_list(row.gpu_uuids), .mig_instance_uuids = json_list(row.mig_instance_uuids)};
 }
 
-std::vector<sql::Value> insert_values(const EnvironmentRow& row, std::uint64_t event_seq, const RowTexts& texts) {
+std::vector<sql::Value> insert_values(const EnvironmentRow& row, const RowTexts& texts) {
   return {row.vm_id,
           row.host_id,
           row.host_vm_name,
@@ -143,7 +140,7 @@ std::vector<sql::Value> insert_values(const EnvironmentRow& row, std::uint64_t e
           row.stuck_strikes,
           row.idle_strikes,
           row.missing_seen_at,
-          event_seq,
+          row.event_seq,
           ""};
 }
 
@@ -189,7 +186,8 @@ std::vector<sql::Value> update_values(const EnvironmentRow& row, std::uint64_t e
           row.running_at,
           row.boot_ms,
           row.view_json,
-          row.view_version};
+          row.view_version,
+          row.last_activity_at};
 }
 
 }  // namespace
@@ -213,29 +211,29 @@ void SqlTx::write_waiting() {
   if (waiting.expected_generation) {
     connection_.execute(kUpdate, update_values(waiting.row, *waiting.expected_generation, texts));
   } else {
-    connection_.execute(kInsert, insert_values(waiting.row, waiting.row.event_seq, texts));
+    connection_.execute(kInsert, insert_values(waiting.row, texts));
   }
 }
 
 bool SqlTx::write_waiting_with(EnvEventRow& event, std::uint32_t ticket) {
   if (!waiting_ || waiting_->row.vm_id != event.vm_id) return false;
-  const WaitingRow waiting = *std::exchange(waiting_, {});
-  const EnvironmentRow& row = waiting.row;
-  const RowTexts texts = row_texts(row);
-  const bool is_new = !waiting.expected_generation;
-  if (is_new) {  // its counter is known
-    event.incarnation = row.incarnation;
-    event.seq = row.event_seq + 1;
+  if (!waiting_->expected_generation) {
+    event.incarnation = waiting_->row.incarnation;
+    event.seq = ++waiting_->row.event_seq;
+    connection_.execute(kAppendFirst, std::vector<sql::Value>{event.vm_id, base::ByteView(event.incarnation), event.seq,
+                                                              event.kind, event.payload_json, event.created_at});
+    return true;
   }
-  std::vector<sql::Value> values =
-      is_new ? insert_values(row, event.seq, texts) : update_values(row, *waiting.expected_generation, texts);
+  const WaitingRow waiting = *std::exchange(waiting_, {});
+  const RowTexts texts = row_texts(waiting.row);
+  std::vector<sql::Value> values = update_values(waiting.row, *waiting.expected_generation, texts);
   if (connection_.dialect() == sql::Dialect::sqlite) {
-    connection_.execute(is_new ? kInsert : kUpdateCounting, values);
+    connection_.execute(kUpdateCounting, values);
     append_to_sqlite(event);
     return true;
   }
   values.insert(values.end(), {event.kind, event.payload_json, event.created_at});
-  connection_.execute(is_new ? kInsertWithEvent : kUpdateWithEvent, values, ticket);
+  connection_.execute(kUpdateWithEvent, values, ticket);
   return true;
 }
 

@@ -51,8 +51,6 @@ constexpr Write kInsert{
     .rest = "ON CONFLICT DO NOTHING",
     .guard = {.one_row = true, .code = base::Errc::exists, .what = "there is already an operation", .key = 1}};
 
-// A finished operation has no lease: the column then says when it finished, and the index of the leases serves the
-// retention too.
 constexpr Write kUpdate{
     .kind = Write::Kind::update,
     .table = kTable,
@@ -87,7 +85,7 @@ constexpr Write kCancel{.kind = Write::Kind::update,
                         .table = kTable,
                         .types = "ttz",
                         .keys = 1,
-                        .columns = "state = 'cancelled', lease_until = ?3, updated_at = ?3, finished_at = ?3",
+                        .columns = "state = 'cancelled', lease_until = NULL, updated_at = ?3, finished_at = ?3",
                         .rest = "vm_id = ?1 AND vm_id <> '' AND state = 'running' AND op_id <> ?2"};
 
 OperationRow operation_at(const sql::Row& row) {
@@ -110,7 +108,6 @@ OperationRow operation_at(const sql::Row& row) {
   out.response_json = row.text(at++);
   out.owner = row.text(at++);
   out.lease_until = row.time(at++);
-  if (out.state != OperationState::running) out.lease_until = base::Nanos{0};
   out.attempts = small_at(row, at++);
   out.error_code = row.text(at++);
   out.last_error = row.text(at++);
@@ -120,8 +117,9 @@ OperationRow operation_at(const sql::Row& row) {
   return out;
 }
 
+// A finished operation has no lease.
 base::Nanos lease_column(const OperationRow& row) {
-  return row.state == OperationState::running ? row.lease_until : row.finished_at;
+  return row.state == OperationState::running ? row.lease_until : base::Nanos{0};
 }
 
 }  // namespace

@@ -48,10 +48,11 @@ constexpr Write kEnded = old_rows("orchestrator_ended_vms",
                                   "WHERE e.vm_id = o.vm_id AND e.incarnation = o.incarnation) "
                                   "AND NOT EXISTS (SELECT 1 FROM orchestrator_env_logs AS l "
                                   "WHERE l.vm_id = o.vm_id AND l.incarnation = o.incarnation) LIMIT ?2)");
+// Their ids grow with time.
 constexpr Write kOperations = old_rows("orchestrator_operations",
                                        "DELETE FROM orchestrator_operations WHERE op_id IN "
-                                       "(SELECT op_id FROM orchestrator_operations "
-                                       "WHERE state IN ('done', 'failed', 'cancelled') AND lease_until < ?1 LIMIT ?2)");
+                                       "(SELECT o.op_id FROM (SELECT op_id, finished_at FROM orchestrator_operations "
+                                       "ORDER BY op_id LIMIT ?2) AS o WHERE o.finished_at < ?1)");
 constexpr Write kTombstones =
     old_rows("orchestrator_tombstones",
              "DELETE FROM orchestrator_tombstones WHERE (host_id, host_vm_name, generation) IN "

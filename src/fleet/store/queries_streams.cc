@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "fleet/store/codec.h"
+#include "fleet/store/environment_columns.h"
 #include "fleet/store/queries.h"
 #include "fleet/store/tx.h"
 
@@ -49,6 +50,25 @@ constexpr Write kAppendPostgres{
         "e AS (INSERT INTO orchestrator_env_events (vm_id, incarnation, seq, kind, payload_json, created_at) "
         "SELECT * FROM n RETURNING vm_id, incarnation, seq) "
         "SELECT vm_id, incarnation, seq, pg_notify('fusebox_events', vm_id || ':' || seq) FROM e"};
+
+// Its row, its last events and since when they may go: in one statement, for the counter goes with the row.
+constexpr Write kEndPostgres{
+    .table = "orchestrator_vms",
+    .types = "tittttz",
+    .keys = 1,
+    .guard = kEnvironmentUnchanged,
+    .postgres =
+        "WITH n AS (DELETE FROM orchestrator_vms AS e USING {rows} WHERE e.vm_id = v.p1 AND e.generation = v.p2 "
+        "RETURNING e.vm_id, COALESCE(e.incarnation, '\\x') AS incarnation, e.event_seq, "
+        "v.p3, v.p4, v.p5, v.p6, v.p7), "
+        "g AS (INSERT INTO orchestrator_ended_vms (vm_id, incarnation, ended_at) "
+        "SELECT vm_id, incarnation, p7 FROM n ON CONFLICT DO NOTHING), "
+        "e AS (INSERT INTO orchestrator_env_events (vm_id, incarnation, seq, kind, payload_json, created_at) "
+        "SELECT vm_id, incarnation, event_seq + 1, p3, p4, p7 FROM n WHERE p3 <> '' UNION ALL "
+        "SELECT vm_id, incarnation, event_seq + CASE p3 WHEN '' THEN 1 ELSE 2 END, p5, p6, p7 FROM n "
+        "RETURNING vm_id, seq) "
+        "SELECT n.vm_id, n.incarnation, n.event_seq + 1, t.told FROM n JOIN (SELECT vm_id, "
+        "COUNT(pg_notify('fusebox_events', vm_id || ':' || seq)) AS told FROM e GROUP BY vm_id) AS t USING (vm_id)"};
 
 constexpr Write kAppendLog{
     .table = "orchestrator_vms",
@@ -131,6 +151,46 @@ void SqlTx::append_env_event(std::string_view vm_id, std::string_view kind, std:
   notices_.push_back(std::move(notice));
 }
 
+void SqlTx::end_environment(std::string_view vm_id, std::uint64_t expected_generation, const LastEvent& before,
+                            const LastEvent& last) {
+  write_waiting();
+  const base::Nanos at = clock_.wall();
+  const auto ticket = static_cast<std::uint32_t>(notices_.size());
+  Incarnation incarnation{};
+  std::uint64_t seq = 0;
+  if (connection_.dialect() == sql::Dialect::postgres) {
+    execute(kEndPostgres,
+            {vm_id, expected_generation, before.kind, before.payload_json, last.kind, last.payload_json, at}, ticket);
+  } else {
+    auto counted = query(kCounted, {vm_id}, [&](const sql::Row& row) {
+      incarnation = incarnation_at(row, 0);
+      seq = unsigned_at(row, 1);
+    });
+    if (!counted) return fail(std::move(counted.error()));
+  }
+  for (const LastEvent& one : {before, last}) {
+    if (one.kind.empty()) continue;
+    Notice notice;
+    notice.kind = Notice::Kind::env_event;
+    notice.event = {.vm_id = std::string(vm_id),
+                    .incarnation = incarnation,
+                    .seq = 0,
+                    .kind = std::string(one.kind),
+                    .payload_json = std::string(one.payload_json),
+                    .created_at = at};
+    if (connection_.dialect() == sql::Dialect::sqlite) {
+      notice.event.seq = ++seq;
+      append_to_sqlite(notice.event);
+    }
+    notices_.push_back(std::move(notice));
+  }
+  if (connection_.dialect() == sql::Dialect::sqlite) {
+    delete_environment(vm_id, expected_generation);
+  } else {
+    changed(vm_id);
+  }
+}
+
 // The counter has been moved already.
 void SqlTx::append_to_sqlite(EnvEventRow& event) {
   if (event.seq == 0) {
@@ -144,11 +204,17 @@ void SqlTx::append_to_sqlite(EnvEventRow& event) {
                           event.created_at});
 }
 
+// The number of the event that was given this ticket; what follows it in one statement has the next ones.
 void SqlTx::returned(std::uint32_t ticket, const sql::Row& row) {
-  if (ticket >= notices_.size()) return;
-  EnvEventRow& event = notices_[ticket].event;
-  event.incarnation = incarnation_at(row, 1);
-  event.seq = unsigned_at(row, 2);
+  const std::string_view vm_id = row.text(0);
+  std::uint64_t seq = unsigned_at(row, 2);
+  for (std::size_t at = ticket; at < notices_.size(); ++at) {
+    EnvEventRow& event = notices_[at].event;
+    const bool follows = at != ticket;
+    if (notices_[at].kind != Notice::Kind::env_event || (follows && (event.vm_id != vm_id || event.seq != 0))) return;
+    event.incarnation = incarnation_at(row, 1);
+    event.seq = seq++;
+  }
 }
 
 void SqlTx::append_env_log(std::string_view vm_id, std::string_view source, base::Nanos at, std::string_view data) {

@@ -203,10 +203,19 @@ ALTER TABLE orchestrator_vms SET (fillfactor = 75);
 CREATE INDEX orchestrator_env_events_time_idx ON orchestrator_env_events USING brin (created_at);
 )sql";
 
+// Every create begins and ends an operation: an index of those that run is small, and one that has ended costs it nothing.
+// The retention goes by the ids, which grow with time.
+constexpr std::string_view kRunningOperations = R"sql(
+DROP INDEX orchestrator_operations_lease_idx;
+CREATE INDEX orchestrator_operations_running_idx ON orchestrator_operations (lease_until) WHERE state = 'running';
+UPDATE orchestrator_operations SET lease_until = NULL WHERE state <> 'running';
+)sql";
+
 constexpr Migration kOwn[] = {
     {101, "0101_state_that_survives.sql", kColumns},
     {102, "0102_take_over.sql", kTakeOver, kTakeOverPostgres, kTakeOverSqlite},
     {103, "0103_pages.sql", kIndexes, kIndexesPostgres},
+    {104, "0104_running_operations.sql", kRunningOperations},
 };
 
 }  // namespace

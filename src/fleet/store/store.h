@@ -144,9 +144,16 @@ struct HostReservation {
 class Tx : public Reader {
  public:
   virtual void insert_environment(const EnvironmentRow& row) = 0;  // guard: no row with this vm_id (`exists`)
-  // All columns but those written by calls of their own. The row's generation is what is stored; guard: `expected`.
+  // All columns but those written by calls of their own (last_activity_at goes forward only). The row's generation is what
+  // is stored; guard: `expected`.
   virtual void update_environment(const EnvironmentRow& row, std::uint64_t expected_generation) = 0;
   virtual void delete_environment(std::string_view vm_id, std::uint64_t expected_generation) = 0;
+  // The same, with the last events of its sequence: `last`, and `before` ahead of it unless its kind is empty.
+  struct LastEvent {
+    std::string_view kind, payload_json;
+  };
+  virtual void end_environment(std::string_view vm_id, std::uint64_t expected_generation, const LastEvent& before,
+                               const LastEvent& last) = 0;
   virtual void set_health(std::string_view vm_id, std::uint64_t expected_generation, std::string_view health_json,
                           std::string_view view_json) = 0;
   virtual void set_strikes(std::string_view vm_id, std::uint64_t expected_generation, std::int32_t stuck,

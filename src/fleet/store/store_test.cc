@@ -272,6 +272,75 @@ TEST_P(EveryStore, EventsOfAnEnvironmentHaveNoGapsAndOutliveIt) {
   EXPECT_EQ(observer.changed(), (std::vector<std::string>{"vm-1", "vm-1"}));
 }
 
+TEST_P(EveryStore, AnEnvironmentEndsWithItsLastEvents) {
+  KeepingObserver observer;
+  (*store_)->observe(&observer);
+  const auto ends = [&](const char* id, bool both) {
+    return store_->put([id, both](Tx& tx) {
+      Tx::LastEvent before;
+      if (both) before = {.kind = "state", .payload_json = R"({"n":3})"};
+      tx.end_environment(id, 3, before, {.kind = "end", .payload_json = R"({"n":"last"})"});
+    });
+  };
+  for (const char* id : {"vm-1", "vm-2"}) {
+    ASSERT_OK(store_->put([&](Tx& tx) {
+      tx.insert_environment(some_environment(id));
+      for (int i = 0; i < 2; ++i) tx.append_env_event(id, "state", "{}");
+    }));
+  }
+  EXPECT_FAILS(Errc::stale, "",
+               store_->put([](Tx& tx) { tx.end_environment("vm-1", 99, {}, {.kind = "end", .payload_json = "{}"}); }));
+  EXPECT_FAILS(Errc::not_found, "", ends("vm-none", true));
+  ASSERT_OK(ends("vm-1", true));
+  ASSERT_OK(ends("vm-2", false));
+  (*store_)->observe(nullptr);
+  for (const auto& [id, count] : {std::pair{"vm-1", 4u}, std::pair{"vm-2", 3u}}) {
+    auto gone = store_->get([id = id](Reader& reader) { return reader.environment(id); });
+    ASSERT_OK(gone);
+    EXPECT_FALSE(gone->has_value());
+    auto events = store_->get(
+        [id = id](Reader& reader) { return reader.env_events(id, some_environment(id).incarnation, 0, 10); });
+    ASSERT_OK(events);
+    ASSERT_EQ(events->size(), count);
+    for (std::size_t i = 0; i < count; ++i) EXPECT_EQ((*events)[i].seq, i + 1);
+    EXPECT_EQ(events->back().payload_json, R"({"n":"last"})");
+    EXPECT_EQ((*events)[count - 2].payload_json, count == 4 ? R"({"n":3})" : "{}");
+  }
+  const std::vector<EnvEventRow> told = observer.events();
+  ASSERT_EQ(told.size(), 7u);
+  std::vector<std::uint64_t> numbers;
+  for (const EnvEventRow& event : told) {
+    numbers.push_back(event.seq);
+    EXPECT_EQ(event.incarnation, some_environment(event.vm_id).incarnation);
+  }
+  EXPECT_EQ(numbers, (std::vector<std::uint64_t>{1, 2, 1, 2, 3, 4, 3}));
+}
+
+TEST_P(EveryStore, EnvironmentsOfOneCommitEndEachWithItsOwnNumbers) {
+  ASSERT_OK(store_->put([](Tx& tx) {
+    for (int n = 0; n < 5; ++n) {
+      const std::string id = "vm-" + std::to_string(n);
+      tx.insert_environment(some_environment(id));
+      for (int i = 0; i < n; ++i) tx.append_env_event(id, "state", "{}");
+    }
+  }));
+  KeepingObserver observer;
+  (*store_)->observe(&observer);
+  ASSERT_OK(store_->put([](Tx& tx) {
+    for (int n = 0; n < 5; ++n) {
+      tx.end_environment("vm-" + std::to_string(n), 3, {.kind = "state", .payload_json = "{}"},
+                         {.kind = "state", .payload_json = "{}"});
+    }
+  }));
+  (*store_)->observe(nullptr);
+  const std::vector<EnvEventRow> told = observer.events();
+  ASSERT_EQ(told.size(), 10u);
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    EXPECT_EQ(told[i].vm_id, "vm-" + std::to_string(i / 2));
+    EXPECT_EQ(told[i].seq, i / 2 + 1 + i % 2);
+  }
+}
+
 TEST_P(EveryStore, ClosuresOfOneCommitFailEachByItself) {
   KeepingObserver observer;
   (*store_)->observe(&observer);
@@ -845,6 +914,14 @@ TEST_P(EveryStore, OwnCallsWriteTheirColumns) {
   EXPECT_EQ((*row)->idle_strikes, 8);
   EXPECT_EQ((*row)->missing_seen_at.count(), 0);
   EXPECT_EQ((*row)->last_activity_at, at_us(kSomeDayUs + 50)) << "never backwards";
+  for (const base::Nanos at : {at_us(kSomeDayUs + 45), base::Nanos{0}}) {
+    EnvironmentRow older = **row;
+    older.last_activity_at = at;
+    ASSERT_OK(store_->put([&](Tx& tx) { tx.update_environment(older, 3); }));
+    const auto again = store_->get([](Reader& reader) { return reader.environment("vm-1"); });
+    ASSERT_OK(again);
+    EXPECT_EQ((*again)->last_activity_at, at_us(kSomeDayUs + 50)) << "nor with the whole row";
+  }
   auto task = store_->get([](Reader& reader) { return reader.task("t"); });
   ASSERT_OK(task);
   EXPECT_EQ((*task)->run_status, TaskStatus::failed);

@@ -90,6 +90,8 @@ class SqlTx final : public Tx, private sql::Returned {
   void insert_environment(const EnvironmentRow& row) override;
   void update_environment(const EnvironmentRow& row, std::uint64_t expected_generation) override;
   void delete_environment(std::string_view vm_id, std::uint64_t expected_generation) override;
+  void end_environment(std::string_view vm_id, std::uint64_t expected_generation, const LastEvent& before,
+                       const LastEvent& last) override;
   void set_health(std::string_view vm_id, std::uint64_t expected_generation, std::string_view health_json,
                   std::string_view view_json) override;
   void set_strikes(std::string_view vm_id, std::uint64_t expected_generation, std::int32_t stuck, std::int32_t idle,
