@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "fleet/engine/guest_setup.h"
+#include "fleet/engine/intent.h"
 #include "fleet/engine/placement.h"
 #include "fleet/engine/removal.h"
 #include "fleet/engine/seeds.h"
@@ -238,8 +239,8 @@ base::Task<base::Result<void>> BootRun::script() {
 }
 
 base::Task<base::Result<Outcome>> BootRun::commit_running(std::string endpoints_json) {
-  EnvironmentRow& row = boot_.row;
-  OperationRow& op = boot_.op;
+  Boot made = boot_;  // a failure goes on from the row as it was
+  EnvironmentRow& row = made.row;
   const base::Nanos at = core_.wall();
   row.endpoints_json = std::move(endpoints_json);
   row.op_id.clear();
@@ -247,26 +248,19 @@ base::Task<base::Result<Outcome>> BootRun::commit_running(std::string endpoints_
   row.last_activity_at = at;
   enter_state(row, EnvironmentState::running, at);
   Outcome outcome{.status = 201, .json = row.view_json, .location = {}, .replayed = false};
-  op.step = "running";
-  finish_operation(op, outcome, at);
+  made.op.step = "running";
+  finish_operation(made.op, outcome, at);
   auto committed = co_await core_.commit("running", [&](Tx& tx) -> base::Result<void> {
+    if (!made.recorded) return write_made(tx, made);
     tx.update_environment(row, row.generation);
-    tx.touch_activity(row.vm_id, at);
+    write_running_events(tx, made);
     tx.set_task(row.task_id, TaskStatus::running, {}, at);
-    tx.update_operation(op);
-    tx.add_event(vm_event(row, "vm.running", at));
-    tx.add_event(task_event(row, "task.running", at));
-    if (!boot_.material.request.secrets.empty()) {
-      base::json::Writer names;
-      names.begin_object().key("names").begin_array();
-      for (const auto& [name, value] : boot_.material.request.secrets) names.string(name);
-      tx.add_event(vm_event(row, "secrets.deployed", at, names.end_array().end_object().take()));
-    }
-    if (!row.source_vm_id.empty() && op.kind == "fork") tx.add_event(vm_event(row, "vm.forked", at));
-    tx.append_env_event(row.vm_id, "state", state_event(row, "running", at));
+    tx.update_operation(made.op);
     return {};
   });
   if (!committed) co_return std::unexpected(std::move(committed.error()));
+  made.recorded = true;
+  boot_ = std::move(made);
   co_return outcome;
 }
 
@@ -351,6 +345,26 @@ base::Task<base::Result<Outcome>> abandon(Core& core, Boot& boot, base::Error er
   co_return outcome;
 }
 
+// Nothing of it is recorded and it did not come to run: it goes from its provider, and its end is told as any other's.
+base::Task<base::Result<Outcome>> abandon_unrecorded(Core& core, Boot& boot, base::Error error) {
+  auto recorded = co_await record_intent(core, boot);
+  if (recorded) {
+    boot.recorded = true;
+    co_return co_await abandon(core, boot, std::move(error));
+  }
+  if (auto place = core.place_of(boot.row)) {
+    const auto gone =
+        co_await place->provider->destroy(core.context(boot.row, &boot.op, kQuickLimit), boot.row.host_vm_name);
+    if (!gone && gone.error().code != base::Errc::not_found)
+      core.log(base::LogLevel::warn, "what was made could not be destroyed", {{"vm_id", boot.row.vm_id}});
+  }
+  if (recorded.error().code == base::Errc::exists)
+    co_return refuse(409,
+                     "task already assigned: task " + boot.row.task_id + " already assigned to vm " + boot.row.vm_id,
+                     {{"vm_id", boot.row.vm_id}});
+  co_return std::unexpected(std::move(recorded.error()));
+}
+
 base::Task<void> watch_first_health(Core& core, EnvironmentRow row) {
   const base::Nanos end = core.now() + kHealthLimit;
   while (core.now() < end && !core.closing) {
@@ -374,7 +388,9 @@ base::Task<void> run_boot(Core& core, Boot boot) {
   const base::Nanos began = core.now();
   if (boot.began.count() == 0) boot.began = began;
   auto outcome = co_await BootRun(core, boot).run();
-  if (!outcome && fenced(outcome.error())) {
+  if (!outcome && !boot.recorded) {
+    outcome = co_await abandon_unrecorded(core, boot, std::move(outcome.error()));
+  } else if (!outcome && fenced(outcome.error())) {
     core.parts.meters.fence_rejected(boot.op.kind);
     outcome = destroyed_meanwhile(boot);
   } else if (!outcome && core.closing) {

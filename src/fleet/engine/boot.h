@@ -20,7 +20,10 @@ struct Boot {
   std::optional<SnapshotRow> seed;  // to be on the host before it is created
   std::string fork_of;              // host name of the source: made by the provider's fork, not by create
   bool interrupted = false;         // by a crash: what a step did is not known
-  base::Nanos began{0};             // monotonic
+  Store::WriteWork also;            // joins the transaction that records the intent
+  // False: nothing is recorded before it runs. Only for what the provider of this process makes at once (docs/adr/0011).
+  bool recorded = true;
+  base::Nanos began{0};  // monotonic
 };
 
 // Works through the steps and ends the operation; whoever waits for op_id in `outcomes` is told.

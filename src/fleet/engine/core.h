@@ -54,6 +54,7 @@ struct Core {
   LiveTable live;
   Awaited<base::Result<Outcome>> outcomes;                 // by op_id: operations this replica works on
   Awaited<base::Result<void>> removals;                    // by vm_id: environments that are being destroyed here
+  Awaited<bool> names;                                     // by vm_id: being created and not yet recorded
   base::TaskScope jobs;                                    // every operation under way
   std::map<std::uint64_t, base::Completion<bool>> pauses;  // under way, by number
   std::uint64_t next_pause = 0;
@@ -63,6 +64,8 @@ struct Core {
   base::Nanos now() const noexcept { return parts.clock.monotonic(); }
   base::Nanos wall() const noexcept;  // whole microseconds, as the store keeps them
   std::string new_id(std::string_view prefix, std::size_t hex_digits = 32);
+  // Grows with time, so that lists and the retention go by the id.
+  std::string new_operation_id();
   Incarnation new_incarnation();
 
   // Lets time pass, or returns at once when the engine closes.

@@ -6,6 +6,7 @@
 #include "base/certificate.h"
 #include "base/crypto.h"
 #include "fleet/engine/guest_setup.h"
+#include "fleet/engine/intent.h"
 #include "fleet/engine/placement.h"
 #include "fleet/engine/seeds.h"
 #include "fleet/render/views.h"
@@ -45,18 +46,6 @@ base::Task<base::Result<void>> wait_until_free(Core& core, std::string vm_id) {
   }
 }
 
-// Contract 12.4: what is bound may not be taken by another, whatever the views said.
-base::Result<void> check_devices(Tx& tx, const EnvironmentRow& row) {
-  if (row.gpu_uuids.empty() && row.mig_instance_uuids.empty()) return {};
-  FB_TRY(const auto bound, tx.bound_devices(row.host_id));
-  const auto taken = [](const std::vector<std::string>& held, const std::vector<std::string>& wanted) {
-    return std::ranges::any_of(wanted, [&](const auto& one) { return std::ranges::find(held, one) != held.end(); });
-  };
-  if (taken(bound.gpu_uuids, row.gpu_uuids) || taken(bound.mig_instance_uuids, row.mig_instance_uuids))
-    return base::fail(base::Errc::exhausted, "a device was taken meanwhile", "capacity");
-  return {};
-}
-
 base::Result<void> make_credentials(Core& core, EnvironmentRow& row, BootMaterial& material) {
   material.token = new_vm_token(core.parts.random);
   if (!guest_kind(row.backend).agent) return {};
@@ -94,16 +83,6 @@ EnvironmentRow row_of(Core& core, const CreateRequest& request, const schedule::
   return row;
 }
 
-TaskRow task_of(const EnvironmentRow& row, TaskStatus status, std::string_view error) {
-  return {.task_id = row.task_id,
-          .vm_id = row.vm_id,
-          .run_status = status,
-          .retry_count = 0,
-          .last_error = std::string(error),
-          .assigned_at = row.created_at,
-          .updated_at = row.created_at};
-}
-
 // No place for it: all that stays is history (8.1: none -> removed, wire `failed`).
 base::Task<base::Result<Outcome>> record_refusal(Core& core, const RequestInfo& info, EnvironmentRow row,
                                                  const Origin& origin, base::Error error) {
@@ -137,25 +116,6 @@ base::Result<Choice> choose(Core& core, const schedule::Demand& demand, const Or
   return choose_place(core, demand, tried);
 }
 
-base::Task<base::Result<void>> record_intent(Core& core, const EnvironmentRow& row, const OperationRow& op,
-                                             const Origin& origin) {
-  co_return co_await core.commit("intent", [&](Tx& tx) -> base::Result<void> {
-    if (!row.host_id.empty()) {
-      FB_CHECK(check_devices(tx, row));
-      tx.reserve(host_share(row));
-    }
-    tx.insert_environment(row);
-    tx.put_task(task_of(row, TaskStatus::assigned, {}));
-    tx.insert_operation(op);
-    tx.add_event(vm_event(row, "vm.provisioning", row.created_at));
-    tx.add_event(task_event(row, "task.assigned", row.created_at));
-    tx.add_event(vm_event(row, "vm.scheduled", row.created_at));
-    tx.append_env_event(row.vm_id, "state", state_event(row, "provisioning", row.created_at));
-    if (origin.also) return origin.also(tx);
-    return {};
-  });
-}
-
 class InFlight {
  public:
   explicit InFlight(std::int32_t& count) noexcept : count_(count) { ++count_; }
@@ -167,9 +127,32 @@ class InFlight {
   std::int32_t& count_;
 };
 
+// One create of a name at a time until its record is there: whoever comes second finds it.
+class NameHeld {
+ public:
+  NameHeld(Core& core, std::string vm_id) : core_(core), vm_id_(std::move(vm_id)) { core_.names.begin(vm_id_); }
+  NameHeld(const NameHeld&) = delete;
+  NameHeld& operator=(const NameHeld&) = delete;
+  ~NameHeld() { core_.names.finish(vm_id_, true); }
+
+ private:
+  Core& core_;
+  std::string vm_id_;
+};
+
 // From the first look at a request until its boot has ended, whether or not anybody waits.
-base::Task<void> boot_in_flight(Core& core, Boot boot, std::shared_ptr<InFlight> /*one*/) {
+base::Task<void> boot_in_flight(Core& core, Boot boot, std::shared_ptr<InFlight> /*one*/,
+                                std::shared_ptr<NameHeld> /*name*/) {
   co_await run_boot(core, std::move(boot));
+}
+
+// docs/adr/0011: nobody is told of it before it runs, and what it does ends with this process or is found by it again.
+bool made_at_once(Core& core, const RequestInfo& info, const Boot& boot) {
+  if (!boot.row.host_id.empty() || !info.idempotency_key.empty() || info.respond_async) return false;
+  if (boot.seed && boot.fork_of.empty()) return false;  // it is to be brought here first
+  if (boot.material.request.has_script() && guest_kind(boot.row.backend).scripts) return false;
+  host::Provider* const provider = core.parts.providers.local(boot.row.backend);
+  return provider != nullptr && provider->makes_at_once(boot.material.request.spec.image);
 }
 
 // Places and records until a host has the room: another replica may have taken it in between.
@@ -204,7 +187,10 @@ base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& i
     if (!boot.fork_of.empty() || boot.seed) boot.op.snapshot_id = boot.seed ? boot.seed->snapshot_id : std::string();
     boot.row.op_id = boot.op.op_id;
     enter_state(boot.row, EnvironmentState::provisioning, boot.row.created_at);
-    auto recorded = co_await record_intent(core, boot.row, boot.op, origin);
+    boot.also = origin.also;
+    boot.recorded = !made_at_once(core, info, boot);
+    if (!boot.recorded) co_return boot;
+    auto recorded = co_await record_intent(core, boot);
     if (recorded) co_return boot;
     core.hosts.release(boot.row.host_id, index_share(boot.row));
     const base::Error& error = recorded.error();
@@ -286,13 +272,20 @@ base::Task<base::Result<Outcome>> answer_of(Core& core, std::string op_id, const
 
 base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo info, CreateRequest request,
                                                      Origin origin) {
-  FB_CO_TRY(const std::optional<Outcome> earlier, co_await earlier_outcome(core, info));
-  if (earlier) co_return *earlier;
+  const std::string vm_id = origin.vm_id.empty() ? core.parts.options.vm_prefix + request.task_id : origin.vm_id;
+  for (;;) {
+    FB_CO_TRY(const std::optional<Outcome> earlier, co_await earlier_outcome(core, info));
+    if (earlier) co_return *earlier;
+    if (!core.names.under_way(vm_id)) break;
+    const auto named = core.names.join(vm_id);
+    co_await named.wait(core.parts.executor);
+  }
   if (core.closing) co_return refuse(503, "the control plane is stopping");
   if (core.creates_in_flight >= core.parts.options.max_inflight_creates)
     co_return refuse(503, "unavailable", "too many creates are in flight on this replica; try again",
                      {{"limit", std::to_string(core.parts.options.max_inflight_creates)}});
   const auto one = std::make_shared<InFlight>(core.creates_in_flight);
+  auto name = std::make_shared<NameHeld>(core, vm_id);
 
   schedule::Demand demand = demand_of(request);
   if (!request.seed_snapshot_id.empty() && !origin.seed) {
@@ -304,8 +297,13 @@ base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo inf
     FB_CO_TRY(demand.seed, co_await seed_demand(core, *origin.seed));
     if (demand.backend.empty()) demand.backend = origin.seed->backend;
   }
-  const std::string vm_id = origin.vm_id.empty() ? core.parts.options.vm_prefix + request.task_id : origin.vm_id;
-  FB_CO_CHECK(co_await wait_until_free(core, vm_id));
+  auto free = co_await wait_until_free(core, vm_id);
+  if (!free) {
+    // Under its own key it may have come to its end since.
+    FB_CO_TRY(const std::optional<Outcome> earlier, co_await earlier_outcome(core, info));
+    if (earlier) co_return *earlier;
+    co_return std::unexpected(std::move(free.error()));
+  }
 
   auto boot = co_await place_and_record(core, info, request, std::move(demand), origin);
   if (!boot) {
@@ -323,7 +321,8 @@ base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo inf
   const std::string op_id = boot->op.op_id;
   const std::string first_view = boot->row.view_json;
   core.outcomes.begin(op_id);
-  core.jobs.spawn(boot_in_flight(core, std::move(*boot), one));
+  if (boot->recorded) name.reset();
+  core.jobs.spawn(boot_in_flight(core, std::move(*boot), one, std::move(name)));
   co_return co_await answer_of(core, op_id, info, first_view, "/v1/environments/" + vm_id);
 }
 

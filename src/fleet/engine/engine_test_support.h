@@ -63,6 +63,7 @@ class CountingStore final : public Store {
  public:
   explicit CountingStore(std::unique_ptr<Store> inner) : inner_(std::move(inner)) {}
   base::Task<base::Result<void>> write(base::Executor& executor, WriteWork work) override {
+    if (refusal) co_return std::unexpected(*refusal);
     ++under_way;
     auto done = co_await inner_->write(executor, std::move(work));
     --under_way;
@@ -82,6 +83,7 @@ class CountingStore final : public Store {
   std::string_view leader_word() const noexcept override { return inner_->leader_word(); }
 
   int under_way = 0;
+  std::optional<base::Error> refusal;  // of every write
 
  private:
   std::unique_ptr<Store> inner_;

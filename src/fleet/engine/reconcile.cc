@@ -214,7 +214,7 @@ base::Task<void> Reconciler::orphans(Lane& lane, const std::vector<host::VmRecor
     const std::string host_id = lane.host_id;
     auto row = co_await core_.get<std::optional<EnvironmentRow>>(
         [&](Reader& reader) { return reader.environment_on_host(host_id, name); });
-    if (!row || *row) continue;
+    if (!row || *row || (host_id.empty() && core_.names.under_way(name))) continue;
     unknown.insert(name);
     scope.spawn(one(*this, places, lane, record));
   }
@@ -242,7 +242,8 @@ base::Task<void> Reconciler::orphan(Lane& lane, host::VmRecord record) {
   auto stone =
       co_await core_.get<std::optional<TombstoneRow>>([&](Reader& reader) { return reader.tombstone(host_id, name); });
   if (!stone) co_return;
-  if (!*stone && core_.parts.options.keep_unknown_vms) co_return;
+  // What a provider of this process has without a row is of a create that a crash cut short.
+  if (!*stone && core_.parts.options.keep_unknown_vms && !host_id.empty()) co_return;
   // The row is looked up once more inside the transaction that records the deletion.
   auto recorded = co_await core_.commit("orphan_recorded", [&](Tx& tx) -> base::Result<void> {
     FB_TRY(const auto row, tx.environment_on_host(host_id, name));

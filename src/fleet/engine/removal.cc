@@ -20,23 +20,38 @@ std::string final_state_of(const OperationRow& op) {
   return word != nullptr && word->is_string() ? word->string() : "destroyed";
 }
 
+void write_removed(Tx& tx, const EnvironmentRow& row, const std::string& final_state, base::Nanos at) {
+  tx.add_event(vm_event(row, "vm.removed", at));
+  tx.put_tombstone({.host_id = row.host_id,
+                    .host_vm_name = row.host_vm_name,
+                    .vm_id = row.vm_id,
+                    .reason = final_state,
+                    .generation = row.generation,
+                    .removed_at = at});
+}
+
+// What ends with the intent: the task, and whatever was under way for the environment.
+void write_ended(Tx& tx, const EnvironmentRow& row, const OperationRow& op, const RemovalReason& reason,
+                 base::Nanos at) {
+  tx.set_task(row.task_id, reason.task, reason.error, at);
+  tx.cancel_operations(row.vm_id, op.op_id, at);
+  tx.insert_operation(op);
+  tx.add_event(vm_event(row, "vm.destroying", at, reason_json(reason.word)));
+  tx.add_event(task_event(row, reason.task == TaskStatus::completed ? "task.completed" : "task.failed", at,
+                          reason_json(reason.word)));
+}
+
 // The row goes, and with it its share of the host: both once, because there is one row.
 base::Task<base::Result<void>> commit_removed(Core& core, const EnvironmentRow& row, OperationRow op) {
   const base::Nanos at = core.wall();
   finish_operation(op, Outcome{.status = 204, .json = {}, .location = {}, .replayed = false}, at);
   const std::string final_state = final_state_of(op);
   auto done = co_await core.commit("removed", [&](Tx& tx) -> base::Result<void> {
-    tx.append_env_event(row.vm_id, "state", state_event(row, final_state, at));
-    tx.delete_environment(row.vm_id, row.generation);
+    tx.end_environment(row.vm_id, row.generation, {},
+                       {.kind = "state", .payload_json = state_event(row, final_state, at)});
     if (!row.host_id.empty()) tx.release(host_share(row));
     tx.update_operation(op);
-    tx.add_event(vm_event(row, "vm.removed", at));
-    tx.put_tombstone({.host_id = row.host_id,
-                      .host_vm_name = row.host_vm_name,
-                      .vm_id = row.vm_id,
-                      .reason = final_state,
-                      .generation = row.generation,
-                      .removed_at = at});
+    write_removed(tx, row, final_state, at);
     return {};
   });
   if (done && !row.host_id.empty()) core.hosts.release(row.host_id, index_share(row));
@@ -49,6 +64,46 @@ base::Task<base::Result<void>> delete_on_host(Core& core, const EnvironmentRow& 
   core.heard(place, deleted);
   if (!deleted && deleted.error().code == base::Errc::not_found) co_return base::Result<void>{};
   co_return deleted;
+}
+
+// docs/adr/0011: with a provider of this process the intent and its outcome are one record, and the deletion follows it.
+bool removed_at_once(Core& core, const EnvironmentRow& row) {
+  if (!row.host_id.empty() || row.state != EnvironmentState::running || !row.op_id.empty()) return false;
+  host::Provider* const provider = core.parts.providers.local(row.backend);
+  return provider != nullptr && provider->makes_at_once({});
+}
+
+base::Task<base::Result<void>> remove_at_once(Core& core, EnvironmentRow row, RemovalReason reason, RequestInfo info) {
+  const base::Nanos at = core.wall();
+  const std::uint64_t expected = row.generation++;
+  info.idempotency_key.clear();
+  OperationRow op = core.new_operation("destroy", row, info);
+  op.step = "removed";
+  op.detail_json = detail_json(reason.final_state);
+  const Outcome outcome{.status = 204, .json = {}, .location = {}, .replayed = false};
+  finish_operation(op, outcome, at);
+  if (!reason.error.empty()) row.last_error = reason.error;
+  const std::string final_state(reason.final_state);
+  auto recorded = co_await core.commit("removed", [&](Tx& tx) -> base::Result<void> {
+    const std::string destroying = state_event(row, "destroying", at);
+    const std::string last = state_event(row, final_state, at);
+    tx.end_environment(row.vm_id, expected, {.kind = "state", .payload_json = destroying},
+                       {.kind = "state", .payload_json = last});
+    write_ended(tx, row, op, reason, at);
+    write_removed(tx, row, final_state, at);
+    return {};
+  });
+  if (recorded) {
+    core.parts.meters.operation_started("destroy");
+    core.parts.meters.operation_ended("destroy", "done");
+    core.live.end(row.vm_id);
+    const auto deleted = co_await delete_on_host(core, row, op);
+    // The reconciler finds it on the provider's list.
+    if (!deleted)
+      core.log(base::LogLevel::warn, "environment could not be deleted on its provider; it will be tried again",
+               {{"vm_id", row.vm_id}, {"error", deleted.error().message}});
+  }
+  co_return recorded;
 }
 
 // The removal of another replica: until its row is gone.
@@ -78,14 +133,9 @@ base::Task<base::Result<Removal>> begin_removal(Core& core, EnvironmentRow row, 
   enter_state(row, EnvironmentState::destroying, at);
   auto recorded = co_await core.commit("destroy_recorded", [&](Tx& tx) -> base::Result<void> {
     tx.update_environment(row, expected);
-    if (also) FB_CHECK(also(tx));  // first: what ends with an outcome of its own is not cancelled
-    tx.set_task(row.task_id, reason.task, reason.error, at);
-    tx.cancel_operations(row.vm_id, op.op_id, at);
-    tx.insert_operation(op);
-    tx.add_event(vm_event(row, "vm.destroying", at, reason_json(reason.word)));
-    tx.add_event(task_event(row, reason.task == TaskStatus::completed ? "task.completed" : "task.failed", at,
-                            reason_json(reason.word)));
     tx.append_env_event(row.vm_id, "state", state_event(row, "destroying", at));
+    if (also) FB_CHECK(also(tx));  // first: what ends with an outcome of its own is not cancelled
+    write_ended(tx, row, op, reason, at);
     return {};
   });
   if (!recorded) co_return std::unexpected(std::move(recorded.error()));
@@ -146,11 +196,16 @@ base::Task<base::Result<void>> remove_environment(Core& core, std::string vm_id,
     auto row = co_await core.environment(vm_id, tenant);
     if (!row) co_return std::unexpected(std::move(row.error()));
     if (row->state == EnvironmentState::destroying) co_return co_await retry_removal(core, std::move(*row));
-    auto removal = co_await begin_removal(core, std::move(*row), reason, info);
-    if (removal) co_return co_await run_removal(core, std::move(*removal));
-    const base::Errc code = removal.error().code;
-    if (code != base::Errc::stale && code != base::Errc::not_found)
-      co_return std::unexpected(std::move(removal.error()));
+    base::Result<void> removed;
+    if (removed_at_once(core, *row)) {
+      removed = co_await remove_at_once(core, std::move(*row), reason, info);
+      if (removed) co_return removed;
+    } else {
+      auto removal = co_await begin_removal(core, std::move(*row), reason, info);
+      if (removal) co_return co_await run_removal(core, std::move(*removal));
+      removed = std::unexpected(std::move(removal.error()));
+    }
+    if (removed.error().code != base::Errc::stale && removed.error().code != base::Errc::not_found) co_return removed;
   }
 }
 

@@ -221,6 +221,9 @@ class Provider {
 
   // Whether create() with this image would find it here without fetching anything.
   virtual bool has_image(std::string_view image) const = 0;
+  // Whether create() of this image ("" = from a snapshot), fork() and destroy() end without waiting, and what they leave
+  // ends with this process or is known to it when it starts again.
+  virtual bool makes_at_once(std::string_view /*image*/) { return false; }
 };
 
 }  // namespace fusebox::host

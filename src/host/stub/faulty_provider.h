@@ -67,6 +67,7 @@ inline constexpr std::uint64_t kAlways = UINT64_MAX;
 
 class ProviderFaults {
  public:
+  bool at_once = false;  // what the provider says of itself
   void plan(ProviderCall call, ProviderFault fault) { plans_[index(call)].push_back(std::move(fault)); }
   void plan_all(const ProviderFault& fault);  // for every kind of call: a host that is away
   void clear() noexcept;                      // what is planned; calls that hang go on hanging
@@ -137,6 +138,7 @@ class FaultyProvider final : public Provider {
   base::Task<base::Result<VmStats>> stats(CallContext context, std::string vm) override;
   std::string_view backend() const noexcept override { return inner_.backend(); }
   bool has_image(std::string_view image) const override { return inner_.has_image(image); }
+  bool makes_at_once(std::string_view /*image*/) override { return faults_.at_once; }
 
  private:
   // Awaits `inner`, which has not begun, when the fault lets it.

@@ -76,6 +76,7 @@ class StubProvider final : public Provider {
                                          std::uint64_t from) override;
   base::Task<base::Result<VmStats>> stats(CallContext context, std::string vm) override;
   bool has_image(std::string_view image) const override;
+  bool makes_at_once(std::string_view /*image*/) override { return true; }
 
  private:
   struct Vm {

@@ -107,6 +107,7 @@ class WasmProvider final : public Provider {
                                          std::uint64_t from) override;
   base::Task<base::Result<VmStats>> stats(CallContext context, std::string vm) override;
   bool has_image(std::string_view image) const override;
+  bool makes_at_once(std::string_view image) override { return image.empty() || shelf_.at_hand(image) != nullptr; }
 
  private:
   using Environments = std::map<std::string, WasmEnvironment, std::less<>>;

@@ -1,0 +1,79 @@
+#include "fleet/engine/intent.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "fleet/render/views.h"
+
+namespace fusebox::fleet {
+namespace {
+
+// Contract 12.4: what is bound may not be taken by another, whatever the views said.
+base::Result<void> check_devices(Tx& tx, const EnvironmentRow& row) {
+  if (row.gpu_uuids.empty() && row.mig_instance_uuids.empty()) return {};
+  FB_TRY(const auto bound, tx.bound_devices(row.host_id));
+  const auto taken = [](const std::vector<std::string>& held, const std::vector<std::string>& wanted) {
+    return std::ranges::any_of(wanted, [&](const auto& one) { return std::ranges::find(held, one) != held.end(); });
+  };
+  if (taken(bound.gpu_uuids, row.gpu_uuids) || taken(bound.mig_instance_uuids, row.mig_instance_uuids))
+    return base::fail(base::Errc::exhausted, "a device was taken meanwhile", "capacity");
+  return {};
+}
+
+base::Result<void> write_begun(Tx& tx, const Boot& boot, TaskStatus task) {
+  const EnvironmentRow& row = boot.row;
+  tx.insert_environment(row);
+  tx.append_env_event(row.vm_id, "state", state_event(row, "provisioning", row.created_at));
+  tx.put_task(task_of(row, task, {}));
+  tx.insert_operation(boot.op);
+  tx.add_event(vm_event(row, "vm.provisioning", row.created_at));
+  tx.add_event(task_event(row, "task.assigned", row.created_at));
+  tx.add_event(vm_event(row, "vm.scheduled", row.created_at));
+  if (boot.also) return boot.also(tx);
+  return {};
+}
+
+}  // namespace
+
+TaskRow task_of(const EnvironmentRow& row, TaskStatus status, std::string_view error) {
+  return {.task_id = row.task_id,
+          .vm_id = row.vm_id,
+          .run_status = status,
+          .retry_count = 0,
+          .last_error = std::string(error),
+          .assigned_at = row.created_at,
+          .updated_at = row.updated_at};
+}
+
+base::Task<base::Result<void>> record_intent(Core& core, const Boot& boot) {
+  co_return co_await core.commit("intent", [&](Tx& tx) -> base::Result<void> {
+    if (!boot.row.host_id.empty()) {
+      FB_CHECK(check_devices(tx, boot.row));
+      tx.reserve(host_share(boot.row));
+    }
+    return write_begun(tx, boot, TaskStatus::assigned);
+  });
+}
+
+base::Result<void> write_made(Tx& tx, const Boot& boot) {
+  FB_CHECK(write_begun(tx, boot, TaskStatus::running));
+  write_running_events(tx, boot);
+  return {};
+}
+
+void write_running_events(Tx& tx, const Boot& boot) {
+  const EnvironmentRow& row = boot.row;
+  const base::Nanos at = row.state_changed_at;
+  tx.append_env_event(row.vm_id, "state", state_event(row, "running", at));
+  tx.add_event(vm_event(row, "vm.running", at));
+  tx.add_event(task_event(row, "task.running", at));
+  if (!boot.material.request.secrets.empty()) {
+    base::json::Writer names;
+    names.begin_object().key("names").begin_array();
+    for (const auto& [name, value] : boot.material.request.secrets) names.string(name);
+    tx.add_event(vm_event(row, "secrets.deployed", at, names.end_array().end_object().take()));
+  }
+  if (!row.source_vm_id.empty() && boot.op.kind == "fork") tx.add_event(vm_event(row, "vm.forked", at));
+}
+
+}  // namespace fusebox::fleet
