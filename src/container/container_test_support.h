@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,6 +27,29 @@
 namespace fusebox::container {
 
 using namespace std::chrono_literals;
+
+// Says that a test is over, also when an assertion leaves it: so threads that run until then can be joined.
+class Over {
+ public:
+  Over() = default;
+  Over(const Over&) = delete;
+  Over& operator=(const Over&) = delete;
+  ~Over() { now(); }
+  void run(std::function<void()> turn) {
+    threads_.emplace_back([this, turn = std::move(turn)] {
+      while (!over_) turn();
+    });
+  }
+  void now() {
+    over_ = true;
+    for (std::thread& one : threads_) one.join();
+    threads_.clear();
+  }
+
+ private:
+  std::atomic<bool> over_{false};
+  std::vector<std::thread> threads_;
+};
 
 class World {
  public:

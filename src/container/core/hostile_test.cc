@@ -85,14 +85,11 @@ TEST(Hostile, StopsFromManyThreadsDuringStartsAreNeverLost) {
   World world;
   world.add_wat("spin", kSpin);
   world.add_guest("sleeper");
-  std::atomic<bool> over{false};
-  std::vector<std::thread> stoppers;
+  Over stoppers;
   for (int i = 0; i < 2; ++i) {
-    stoppers.emplace_back([&] {
-      while (!over) {
-        for (const Status& status : world->list()) (void)world->stop(status.name);
-        std::this_thread::yield();
-      }
+    stoppers.run([&] {
+      for (const Status& status : world->list()) (void)world->stop(status.name);
+      std::this_thread::yield();
     });
   }
   for (int i = 0; i < 150; ++i) {
@@ -101,8 +98,6 @@ TEST(Hostile, StopsFromManyThreadsDuringStartsAreNeverLost) {
     const Status status = world.ended(name);
     ASSERT_EQ(status.reason, "stopped");
   }
-  over = true;
-  for (std::thread& stopper : stoppers) stopper.join();
 }
 
 TEST(Hostile, ManySpinningContainersLeaveTheOthersAlone) {

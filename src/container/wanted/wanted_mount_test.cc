@@ -333,19 +333,17 @@ TEST(WantedHostile, HoldersDoNotDisturbEachOther) {
 TEST(WantedHostile, PollingAnyStateDuringChurnIsSafe) {
   World world;
   world.add_wat("fine", R"((module (memory (export "memory") 1) (func (export "_start"))))");
-  std::atomic<bool> over{false};
-  std::thread poller([&] {
-    Nodes nodes = holder(world);
-    while (!over) {
-      for (const char* leaf : {"state", "memory", "id", "exit_code"}) {
-        const auto text = nodes.read(std::string("wapps/a/") + leaf);
-        if (!text) {
-          EXPECT_EQ(text.error(), Errno::noent);
-        }
+  Nodes nodes = holder(world);
+  Over poller;
+  poller.run([&] {
+    for (const char* leaf : {"state", "memory", "id", "exit_code"}) {
+      const auto text = nodes.read(std::string("wapps/a/") + leaf);
+      if (!text) {
+        EXPECT_EQ(text.error(), Errno::noent);
       }
-      nodes.list("wapps");
-      for (const Status& status : world->list()) EXPECT_EQ(status.name, "a");
     }
+    nodes.list("wapps");
+    for (const Status& status : world->list()) EXPECT_EQ(status.name, "a");
   });
   for (int i = 0; i < 300; ++i) {
     const auto launched = world->launch("a", with_image("fine"));
@@ -354,8 +352,6 @@ TEST(WantedHostile, PollingAnyStateDuringChurnIsSafe) {
     world.ended("a");
     ASSERT_TRUE(world->remove("a").has_value());
   }
-  over = true;
-  poller.join();
 }
 
 }  // namespace
