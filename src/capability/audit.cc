@@ -42,6 +42,17 @@ std::string dropped_text(std::uint64_t count, base::Nanos first, base::Nanos las
   return out.end_object().take();
 }
 
+std::string removed_text(std::uint64_t through_seq) {
+  return base::json::Writer()
+      .begin_object()
+      .key("reason")
+      .string("max_files")
+      .key("removed_through")
+      .unsigned_integer(through_seq)
+      .end_object()
+      .take();
+}
+
 }  // namespace
 
 base::Result<AuditOptions> audit_options(const policy::AuditRules& rules, const std::filesystem::path& base_dir) {
@@ -66,6 +77,7 @@ base::Result<AuditOptions> audit_options(const policy::AuditRules& rules, const 
 AuditLog::AuditLog(AuditOptions options, const base::Clock& clock)
     : clock_(clock),
       path_(std::move(options.path)),
+      max_files_(std::max<std::uint64_t>(options.max_files, 2)),
       on_failure_(options.on_failure),
       redactor_(options.redact),
       sign_key_(std::move(options.sign_key)),
@@ -188,7 +200,7 @@ base::Result<void> AuditLog::close() {
   if (!path_.empty()) FB_CHECK(open_file());
   out_.clear();
   chained_ = batch_.done;
-  auto result = make_room(kAuditCheckpointBytesMax);
+  auto result = make_room(kAuditCheckpointBytesMax + kAuditRemovalBytesMax);
   if (result) result = chain_checkpoint(clock_.wall(), clock_.monotonic());
   if (result) result = write_out();
   if (result && !path_.empty()) result = file_.sync();
@@ -286,16 +298,25 @@ base::Result<void> AuditLog::chain_dropped() {
   return {};
 }
 
-base::Result<void> AuditLog::chain_gap(const std::string& detail) {
+PendingRecord AuditLog::gap_record(const std::string& detail) const {
   PendingRecord gap;
   format_pending({.type = AuditType::audit_gap, .component = "audit", .detail = detail}, clock_.wall(),
                  clock_.monotonic(), gap);
-  return chain(gap);
+  return gap;
+}
+
+base::Result<void> AuditLog::chain_gap(const std::string& detail) {
+  return chain(gap_record(detail));
 }
 
 base::Result<void> AuditLog::chain(const PendingRecord& record) {
   // First of all: while a file is replaced, others may write, and what is chained next is no longer what it was.
-  FB_CHECK(make_room(AuditChain::line_bytes_max(record) + kAuditCheckpointBytesMax));
+  // What a rotation has to say is always left room for.
+  FB_CHECK(make_room(AuditChain::line_bytes_max(record) + kAuditCheckpointBytesMax + kAuditRemovalBytesMax));
+  return chain_here(record);
+}
+
+base::Result<void> AuditLog::chain_here(const PendingRecord& record) {
   if ((chain_.head().seq + 1) % kAuditCheckpointEvery == 0) FB_CHECK(chain_checkpoint(record.wall, record.mono));
   chain_line(record);
   ++since_checkpoint_;
@@ -304,7 +325,17 @@ base::Result<void> AuditLog::chain(const PendingRecord& record) {
 
 base::Result<void> AuditLog::make_room(std::size_t bytes) {
   if (path_.empty() || !file_.full_with(out_.size(), bytes)) return {};
+  return rotate();
+}
+
+// That files go is the last record of the full one, and on the disk before they do: who verifies the log can tell
+// records that were let go of from records somebody took away.
+base::Result<void> AuditLog::rotate() {
+  FB_TRY(const AuditFile::Surplus surplus, file_.surplus(max_files_));
+  if (!surplus.files.empty()) FB_CHECK(chain_here(gap_record(removed_text(surplus.through_seq))));
   FB_CHECK(write_out());
+  FB_CHECK(file_.sync());
+  AuditFile::remove(surplus);
   return file_.rotate(chain_);
 }
 

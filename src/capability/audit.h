@@ -41,6 +41,7 @@ namespace fusebox::capability {
 struct AuditOptions {
   std::filesystem::path path;  // empty = in memory
   std::uint64_t max_file_bytes = 64u << 20;
+  std::uint64_t max_files = kAuditFilesMax;  // with the one being written; 2 at least: a new one continues another
   policy::OnAuditFailure on_failure = policy::OnAuditFailure::keep_going;
   std::vector<std::string> redact;           // header names, beside the ones that always are
   std::optional<base::Ed25519Key> sign_key;  // signs checkpoints
@@ -115,15 +116,19 @@ class AuditLog {
   base::Result<void> chain_batch();
   base::Result<void> chain_dropped();
   base::Result<void> chain_gap(const std::string& detail);
-  base::Result<void> chain(const PendingRecord& record);  // with the checkpoint before it that may be due
+  PendingRecord gap_record(const std::string& detail) const;
+  base::Result<void> chain(const PendingRecord& record);
+  base::Result<void> chain_here(const PendingRecord& record);  // there is room; with the checkpoint that may be due
   base::Result<void> chain_checkpoint(base::Nanos wall, base::Nanos mono);
   base::Result<void> make_room(std::size_t bytes);  // in the file, rotating it if need be
+  base::Result<void> rotate();
   void chain_line(const PendingRecord& record);
   base::Result<void> write_out();
   void publish(const base::Result<void>& result);
 
   const base::Clock& clock_;
   const std::filesystem::path path_;
+  const std::uint64_t max_files_;
   const policy::OnAuditFailure on_failure_;
   const Redactor redactor_;
   const std::optional<base::Ed25519Key> sign_key_;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 
 #include "capability/store_limits.h"
@@ -57,6 +58,13 @@ std::filesystem::path rotated_path(const std::filesystem::path& path, std::uint6
   char digits[kRotatedDigits + 1];
   std::snprintf(digits, sizeof digits, "%020llu", static_cast<unsigned long long>(last_seq));
   return path.string() + "." + digits;
+}
+
+std::uint64_t last_seq_of(const std::filesystem::path& rotated) {
+  const std::string& name = rotated.native();
+  std::uint64_t seq = 0;
+  std::from_chars(name.data() + (name.size() - kRotatedDigits), name.data() + name.size(), seq);
+  return seq;
 }
 
 // The head of the newest rotated file, for a file that has no line yet.
@@ -217,6 +225,21 @@ base::Result<void> AuditFile::append(std::string_view lines) {
   known_ = false;
   if (::ftruncate(fd_.get(), static_cast<off_t>(size_)) != 0) written.error().message += "; the torn line stays";
   return base::within(name(path_), std::move(written));
+}
+
+base::Result<AuditFile::Surplus> AuditFile::surplus(std::uint64_t max_files) const {
+  FB_TRY(auto files, audit_series(path_));
+  std::erase(files, path_);
+  Surplus surplus;
+  if (files.size() + 2 <= max_files) return surplus;  // with the file that is full and the one after it
+  files.resize(std::min<std::size_t>(files.size(), files.size() + 2 - max_files));
+  if (!files.empty()) surplus.through_seq = last_seq_of(files.back());
+  surplus.files = std::move(files);
+  return surplus;
+}
+
+void AuditFile::remove(const Surplus& surplus) noexcept {
+  for (const std::filesystem::path& file : surplus.files) ::unlink(file.c_str());
 }
 
 base::Result<void> AuditFile::rotate(AuditChain& chain) {

@@ -41,6 +41,14 @@ class AuditFile {
   // Needs the lock. All of `lines` or, as far as the system lets us take it back, nothing. After a failure the chain
   // must be fetched again with lock().
   base::Result<void> append(std::string_view lines);
+  // The oldest rotated files that leave no room for one more under `max_files`. Needs the lock.
+  struct Surplus {
+    std::vector<std::filesystem::path> files;
+    std::uint64_t through_seq = 0;  // number of their last record
+  };
+  base::Result<Surplus> surplus(std::uint64_t max_files) const;
+  // A file that cannot be removed stays; the next rotation finds it again. A log that stopped for it would lose more.
+  static void remove(const Surplus& surplus) noexcept;
   // Needs the lock, and still has it afterwards, on the new file.
   base::Result<void> rotate(AuditChain& chain);
   base::Result<void> sync();

@@ -44,7 +44,10 @@ base::Result<void> audit_query(const std::filesystem::path& path, const AuditFil
   FB_TRY(const auto files, audit_series(path));
   if (files.empty()) return base::fail(base::Errc::not_found, "audit log " + path.string() + " does not exist");
   for (const auto& file : files) {
-    FB_TRY(LineSource source, LineSource::open(file));
+    auto opened = LineSource::open(file);
+    // A writer may begin a new file meanwhile, and remove the oldest for it.
+    if (!opened && opened.error().code == base::Errc::not_found && file != path) continue;
+    FB_TRY(LineSource source, std::move(opened));
     for (std::uint64_t number = 1;; ++number) {
       FB_TRY(const auto line, source.next());
       if (!line || !line->ended) break;

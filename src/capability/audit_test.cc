@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <optional>
 #include <thread>
 
+#include "base/json.h"
 #include "capability/audit_test_tools.h"
 #include "capability/store_limits.h"
 
@@ -120,6 +122,70 @@ TEST_F(AuditTest, RotatesWithoutBreakingTheChain) {
   const AuditReport report = verify();
   EXPECT_TRUE(report.ok()) << report.problem->text();
   EXPECT_EQ(report.records, 102u);
+}
+
+// The number in the newest record of removed files, if there is one.
+std::optional<std::uint64_t> removed_through(const std::vector<std::filesystem::path>& files) {
+  std::optional<std::uint64_t> newest;
+  for (const auto& file : files) {
+    for (const std::string& line : lines_of(slurp(file))) {
+      const auto record = parse_audit_line(line);
+      if (!record || record->type != "audit_gap") continue;
+      const auto detail = base::json::parse(record->detail, {.file = "detail"});
+      if (detail && detail->root->find("reason")->string() == "max_files")
+        newest = detail->root->find("removed_through")->as_u64();
+    }
+  }
+  return newest;
+}
+
+TEST_F(AuditTest, RemovesTheOldestFilesBeyondItsBoundAndRecordsIt) {
+  const std::uint64_t max = 5000;
+  std::uint64_t removals = 0;
+  {
+    AuditLog log(in_file(max, 3), clock);
+    for (int i = 0; i < 300; ++i) {  // past the checkpoint at 1000
+      append(log, 5);
+      ASSERT_TRUE(log.flush());
+      const auto files = *audit_series(path);
+      ASSERT_LE(files.size(), 3u);
+      const auto removed = removed_through(files);
+      const AuditReport report = verify();
+      ASSERT_TRUE(report.ok()) << report.problem->text();
+      ASSERT_EQ(report.first_seq, removed.value_or(0) + 1);
+      removals += removed ? 1 : 0;
+    }
+  }
+  EXPECT_GT(removals, 200u);
+  const auto files = *audit_series(path);
+  EXPECT_EQ(files.size(), 3u);
+  for (const auto& file : files) EXPECT_LE(std::filesystem::file_size(file), max);
+  EXPECT_FALSE(verify().from_beginning);
+  EXPECT_GT(verify().head.seq, 1500u);
+}
+
+TEST_F(AuditTest, KeepsTheFileThatANewOneContinues) {
+  AuditLog log(in_file(1, 0), clock);  // a file for each line
+  append(log, 20);
+  ASSERT_TRUE(log.flush());
+  EXPECT_EQ(audit_series(path)->size(), 2u);
+  EXPECT_TRUE(verify().ok());
+}
+
+TEST_F(AuditTest, AFileThatCannotBeRemovedDoesNotStopTheLog) {
+  const std::filesystem::path stays = path.string() + "." + std::string(20, '0');
+  AuditLog log(in_file(5000, 3), clock);
+  append(log, 1);
+  ASSERT_TRUE(log.flush());
+  std::filesystem::create_directory(stays);
+  for (int i = 0; i < 30; ++i) {
+    append(log, 5);
+    ASSERT_TRUE(log.flush());
+  }
+  const auto files = *audit_series(path);
+  EXPECT_EQ(files.front(), stays);
+  EXPECT_EQ(files.size(), 4u);  // it and the three that are kept
+  EXPECT_FALSE(log.status().failing);
 }
 
 TEST_F(AuditTest, ALineLargerThanAFileMayBeStillGoesIn) {
@@ -436,31 +502,50 @@ TEST_F(AuditTest, ThreadsInMemoryLoseNothingWhenTheQueuesAreFull) {
   EXPECT_EQ(log.head()->seq, kThreads * kRecords + 8u);  // with a checkpoint at each thousandth place
 }
 
-TEST_F(AuditTest, ProcessesShareOneFileAndItsRotation) {
-  constexpr int kProcesses = 3;
-  constexpr int kRecords = 150;
-  std::vector<pid_t> children;
-  for (int p = 0; p < kProcesses; ++p) {
-    const pid_t child = ::fork();
-    if (child == 0) {
-      AuditLog log(in_file(10'000), clock);
-      for (int i = 0; i < kRecords; ++i) {
-        append(log, 1, "p" + std::to_string(p));
-        if (!log.flush()) ::_exit(1);
+class AuditProcessesTest : public AuditTest {
+ protected:
+  static constexpr int kProcesses = 3;
+  static constexpr int kRecords = 150;
+
+  // Each writes its records, one at a time, and closes its log.
+  void write_from_processes(std::uint64_t max_file_bytes, std::uint64_t max_files) {
+    std::vector<pid_t> children;
+    for (int p = 0; p < kProcesses; ++p) {
+      const pid_t child = ::fork();
+      if (child == 0) {
+        AuditLog log(in_file(max_file_bytes, max_files), clock);
+        for (int i = 0; i < kRecords; ++i) {
+          append(log, 1, "p" + std::to_string(p));
+          if (!log.flush()) ::_exit(1);
+        }
+        ::_exit(log.close() ? 0 : 2);
       }
-      ::_exit(log.close() ? 0 : 2);
+      children.push_back(child);
     }
-    children.push_back(child);
+    for (const pid_t child : children) {
+      int status = 0;
+      ASSERT_EQ(::waitpid(child, &status, 0), child);
+      EXPECT_EQ(status, 0);
+    }
   }
-  for (const pid_t child : children) {
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_EQ(status, 0);
-  }
+};
+
+TEST_F(AuditProcessesTest, ShareOneFileAndItsRotation) {
+  write_from_processes(10'000, kAuditFilesMax);
   const AuditReport report = verify();
   EXPECT_TRUE(report.ok()) << report.problem->text();
   EXPECT_EQ(report.records, kProcesses * (kRecords + 1u));
   EXPECT_GT(audit_series(path)->size(), 5u);
+}
+
+TEST_F(AuditProcessesTest, RemoveOldFilesTogether) {
+  write_from_processes(10'000, 4);
+  const auto files = *audit_series(path);
+  EXPECT_EQ(files.size(), 4u);
+  const AuditReport report = verify();
+  EXPECT_TRUE(report.ok()) << report.problem->text();
+  EXPECT_EQ(report.first_seq, removed_through(files).value_or(0) + 1);
+  EXPECT_GT(report.head.seq, kProcesses * (kRecords + 1u));
 }
 
 TEST_F(AuditTest, QueriesByEveryKeyAndKeepsLinesUnchanged) {

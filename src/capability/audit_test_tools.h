@@ -48,10 +48,11 @@ class AuditTest : public testing::Test {
     path = folder->path() / "audit.log";
   }
 
-  AuditOptions in_file(std::uint64_t max_file_bytes = 64u << 20) const {
+  AuditOptions in_file(std::uint64_t max_file_bytes = 64u << 20, std::uint64_t max_files = kAuditFilesMax) const {
     AuditOptions options;
     options.path = path;
     options.max_file_bytes = max_file_bytes;
+    options.max_files = max_files;
     return options;
   }
 

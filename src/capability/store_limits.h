@@ -13,8 +13,11 @@ inline constexpr std::size_t kAuditLazyRecords =
     512;  // in memory, committed together: half the queue, so that others can go on meanwhile
 inline constexpr std::size_t kAuditQueues = 16;               // processors that append at the same moment; more share
 inline constexpr std::uint64_t kAuditCheckpointEvery = 1000;  // contract 13
+inline constexpr std::uint64_t kAuditFilesMax = 100;          // of one log; max_file_bytes says how much that holds
 inline constexpr std::size_t kAuditCheckpointBytesMax =
-    1024;                                                // with signature: about 680; room is made for it in advance
+    1024;  // with signature: about 680; room is made for it in advance
+// The record of removed files, about 450 bytes, and the checkpoint that may be due before it.
+inline constexpr std::size_t kAuditRemovalBytesMax = 512 + kAuditCheckpointBytesMax;
 inline constexpr std::size_t kAuditFieldBytesMax = 256;  // capability ids are at most 128; longer text is cut
 inline constexpr std::size_t kAuditDetailBytesMax =
     48 * 1024;  // sizes and hashes, never bodies; keeps a line below the next
