@@ -25,6 +25,10 @@ constexpr std::array<std::string_view, 13> kKeys{"image",    "file",       "comm
                                                  "writable", "depends_on", "interactive"};
 constexpr std::array<std::string_view, 3> kRootKeys{"services", "name", "version"};
 
+std::string missing_dependency(const std::string& name, const std::string& needed) {
+  return "'" + name + "' depends on '" + needed + "', which is no service of this file";
+}
+
 class Reader {
  public:
   explicit Reader(const fs::path& path) : path_(path) {}
@@ -68,7 +72,7 @@ class Reader {
     for (const auto& [name, needed] : depends_)
       for (const std::string& other : needed)
         if (std::ranges::find(services_, other, &Service::name) == services_.end())
-          problem(services.Mark(), "'" + name + "' depends on '" + other + "', which is no service of this file");
+          problem(services.Mark(), missing_dependency(name, other));
   }
 
   void service(const std::string& name, const YAML::Node& node) {
