@@ -72,7 +72,7 @@ void append_binary(std::string& out, char type, const sql::Value& value) {
 }
 
 void WriteGroup::sort() {
-  std::ranges::sort(rows, {}, &WriteRow::key);
+  std::ranges::stable_sort(rows, {}, &WriteRow::key);  // rows without a key get their ids in the order they came
 }
 
 std::string WriteGroup::array(std::size_t i) const {

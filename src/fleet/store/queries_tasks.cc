@@ -1,6 +1,7 @@
 // orchestrator_tasks, and the records kept for people: audit events and dead letters.
 #include <limits>
 
+#include "fleet/store/event_index.h"
 #include "fleet/store/queries.h"
 #include "fleet/store/tx.h"
 #include "fleet/store/words.h"
@@ -32,7 +33,11 @@ constexpr Write kSetTask{.kind = Write::Kind::update,
 constexpr Write kAddEvent{.table = "orchestrator_events",
                           .types = "tttjz",
                           .columns = "entity_type, entity_id, event_type, payload_json, created_at"};
-constexpr sql::Query kEventTime{"event_time", "i", "SELECT created_at FROM orchestrator_events WHERE id = ?1"};
+constexpr sql::Query kEventIds{"event_ids", "",
+                               "SELECT COALESCE((SELECT MIN(id) FROM orchestrator_events), 0), "
+                               "COALESCE((SELECT MAX(id) FROM orchestrator_events), 0)"};
+constexpr sql::Query kEventFrom{"event_from", "i",
+                                "SELECT id, created_at FROM orchestrator_events WHERE id >= ?1 ORDER BY id LIMIT 1"};
 
 constexpr sql::Query kDeadLetters{"dead_letters", "ii",
                                   "SELECT id, kind, entity_id, task_id, reason, payload_json, retry_count, "
@@ -108,29 +113,46 @@ void SqlTx::add_event(const EventRow& row) {
   execute(kAddEvent, {row.entity_type, row.entity_id, row.event_type, row.payload_json, row.created_at});
 }
 
-// Without a type or entity in the order of the ids, which is that of the primary key; else in that of time, which the
-// indexes hold: the same but for clocks that jump.
 base::Result<std::vector<EventRow>> SqlTx::events(const EventFilter& filter, std::int64_t before_id,
                                                   std::uint32_t limit) {
   Filtered query("SELECT id, entity_type, entity_id, event_type, payload_json, created_at FROM orchestrator_events");
   query.where("entity_type = ", filter.entity_type)
       .where("entity_id = ", filter.entity_id)
       .where("event_type = ", filter.event_type);
-  if (filter.since) query.where("created_at >= ", 'z', *filter.since);
-  const bool by_time = filter.entity_type || filter.entity_id || filter.event_type;
-  if (before_id > 0 && by_time) {
-    base::Nanos before{0};
-    const sql::Value id[] = {before_id};
-    FB_CHECK(connection().query(kEventTime, id, [&](const sql::Row& row) { before = row.time(0); }));
-    if (before.count() == 0) return std::vector<EventRow>{};  // past its retention, and so is all before it
-    const std::string time = query.place('z', before);
-    query.where("(created_at < " + time + " OR (created_at = " + time + " AND id < " + query.place('i', before_id) +
-                "))");
-  } else if (before_id > 0) {
-    query.where("id < ", 'i', before_id);
+  if (filter.entity_type && !is_common(FUSEBOX_RARE_ENTITY_TYPE, *filter.entity_type))
+    query.where(FUSEBOX_RARE_ENTITY_TYPE);
+  if (filter.event_type && !is_common(FUSEBOX_RARE_EVENT_TYPE, *filter.event_type))
+    query.where(FUSEBOX_RARE_EVENT_TYPE);
+  if (filter.since) {
+    FB_TRY(const std::int64_t first, first_event_since(*filter.since));
+    query.where("id >= ", 'i', first).where("created_at >= ", 'z', *filter.since);
   }
-  query.append(by_time ? " ORDER BY created_at DESC, id DESC" : " ORDER BY id DESC").limit(limit);
+  if (before_id > 0) query.where("id < ", 'i', before_id);
+  query.append(" ORDER BY id DESC").limit(limit);
   return all_rows(connection(), query.query("events"), query.values(), event_at);
+}
+
+// Ids grow with time, so it is found by halving; where the clock once jumped, the rows' own times decide.
+base::Result<std::int64_t> SqlTx::first_event_since(base::Nanos since) {
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+  FB_CHECK(query(kEventIds, {}, [&](const sql::Row& row) {
+    low = row.integer(0);
+    high = row.integer(1) + 1;
+  }));
+  while (low < high) {
+    const std::int64_t middle = low + (high - low) / 2;
+    std::int64_t next_low = low;
+    std::int64_t next_high = middle;
+    FB_CHECK(query(kEventFrom, {middle}, [&](const sql::Row& row) {
+      if (row.time(1) >= since) return;
+      next_low = row.integer(0) + 1;
+      next_high = high;
+    }));
+    low = next_low;
+    high = next_high;
+  }
+  return low;
 }
 
 base::Result<std::vector<DeadLetterRow>> SqlTx::dead_letters(std::int64_t after_id, std::uint32_t limit) {

@@ -1,4 +1,5 @@
 // What we add to the tables of the reference (contract control-plane.md 16.2, [+]).
+#include "fleet/store/event_index.h"
 #include "fleet/store/schema.h"
 
 namespace fusebox::fleet {
@@ -211,11 +212,23 @@ CREATE INDEX orchestrator_operations_running_idx ON orchestrator_operations (lea
 UPDATE orchestrator_operations SET lease_until = NULL WHERE state <> 'running';
 )sql";
 
+// Audit events are read newest first, which is the order of their ids.
+constexpr std::string_view kEventIndexes =
+    "DROP INDEX IF EXISTS orchestrator_events_entity_idx;"
+    "DROP INDEX IF EXISTS orchestrator_events_type_idx;"
+    "CREATE INDEX orchestrator_events_of_entity_idx ON orchestrator_events (entity_id, id);"
+    "CREATE INDEX orchestrator_events_rare_type_idx ON orchestrator_events (event_type, id) "
+    "WHERE " FUSEBOX_RARE_EVENT_TYPE
+    ";"
+    "CREATE INDEX orchestrator_events_rare_entity_idx ON orchestrator_events (entity_type, id) "
+    "WHERE " FUSEBOX_RARE_ENTITY_TYPE ";";
+
 constexpr Migration kOwn[] = {
     {101, "0101_state_that_survives.sql", kColumns},
     {102, "0102_take_over.sql", kTakeOver, kTakeOverPostgres, kTakeOverSqlite},
     {103, "0103_pages.sql", kIndexes, kIndexesPostgres},
     {104, "0104_running_operations.sql", kRunningOperations},
+    {105, "0105_event_indexes.sql", kEventIndexes},
 };
 
 }  // namespace

@@ -727,6 +727,35 @@ TEST_P(EveryStore, EventsAreNewestFirst) {
   EXPECT_EQ(page({.event_type = "other"}, 0, 9).size(), 0u);
 }
 
+TEST_P(EveryStore, RareEventsAreFoundAmongManyAndTimesAmongIdsWithGaps) {
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    for (int i = 0; i < 200; ++i) {
+      const bool rare = i % 50 == 7;
+      tx.add_event({.entity_type = rare ? "replica" : "vm",
+                    .entity_id = "e-" + std::to_string(i),
+                    .event_type = rare ? "leader.acquired" : "vm.running",
+                    .created_at = at_us(kSomeDayUs + i / 2 * 10)});
+    }
+    tx.prune({.events_before = at_us(kSomeDayUs + 300)}, 1000);  // ids begin at another number than 1
+  }));
+  const auto count = [&](EventFilter filter) {
+    auto found = store_->get([=](Reader& reader) { return reader.events(filter, 0, 1000); });
+    EXPECT_OK(found);
+    return found->size();
+  };
+  EXPECT_EQ(count({}), 140u);
+  EXPECT_EQ(count({.event_type = "leader.acquired"}), 2u);
+  EXPECT_EQ(count({.entity_type = "replica"}), 2u);
+  EXPECT_EQ(count({.entity_type = "replica", .event_type = "vm.running"}), 0u);
+  EXPECT_EQ(count({.entity_id = "e-107"}), 1u);
+  EXPECT_EQ(count({.entity_id = "e-7"}), 0u) << "it was before the cut";
+  EXPECT_EQ(count({.since = at_us(kSomeDayUs)}), 140u);
+  EXPECT_EQ(count({.since = at_us(kSomeDayUs + 990)}), 2u);
+  EXPECT_EQ(count({.since = at_us(kSomeDayUs + 989)}), 2u);
+  EXPECT_EQ(count({.since = at_us(kSomeDayUs + 991)}), 0u);
+  EXPECT_EQ(count({.event_type = "leader.acquired", .since = at_us(kSomeDayUs + 600)}), 1u);
+}
+
 TEST_P(EveryStore, DeadLettersAreKeptByWhatTheyAreAbout) {
   const DeadLetterRow letter{.kind = "orphan",
                              .entity_id = "vm-1",

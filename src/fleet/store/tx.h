@@ -164,6 +164,7 @@ class SqlTx final : public Tx, private sql::Returned {
   base::Result<bool> environment_exists(std::string_view vm_id);
   base::Result<std::optional<Incarnation>> incarnation_now(std::string_view vm_id);
   void cache_changed(std::string_view what, std::string_view id);
+  base::Result<std::int64_t> first_event_since(base::Nanos since);
 
   struct InsertedOperation {
     std::string op_id, kind, vm_id, idem_scope, idem_key;
