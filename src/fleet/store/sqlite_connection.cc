@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "fleet/store/sqlite_log_vfs.h"
+
 namespace fusebox::fleet {
 namespace {
 
@@ -70,7 +72,8 @@ base::Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open(const Sql
   const int flags = (settings.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) |
                     SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   sqlite3* raw = nullptr;
-  const int result = sqlite3_open_v2(settings.path.c_str(), &raw, flags, nullptr);
+  const bool has_log = !settings.read_only && settings.path != ":memory:";
+  const int result = sqlite3_open_v2(settings.path.c_str(), &raw, flags, has_log ? sqlite_log_vfs() : nullptr);
   std::unique_ptr<SqliteConnection> connection(new SqliteConnection(raw));
   if (raw == nullptr) return base::fail(base::Errc::exhausted, "no memory to open the database");
   if (result != SQLITE_OK) return std::unexpected(connection->error("open " + settings.path));

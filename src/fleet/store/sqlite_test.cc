@@ -205,6 +205,36 @@ TEST_F(SqliteFile, TheEndWaitsForWhatIsQueued) {
   EXPECT_EQ(*count, 200u);
 }
 
+// More than a write of the log takes, and more than the connection's cache holds: frames are read back before the commit.
+TEST_F(SqliteFile, ALargeTransactionIsWholeOrNothing) {
+  auto store = opened();
+  const auto insert = [](Tx& tx, int from, int to) {
+    for (int i = from; i < to; ++i) {
+      EnvironmentRow row = some_environment("vm-" + std::to_string(i));
+      row.view_json = std::string(30'000, 'v');
+      tx.insert_environment(row);
+    }
+  };
+  EXPECT_FAILS(Errc::denied, "", store->put([&](Tx& tx) {
+    insert(tx, 0, 4000);
+    EXPECT_EQ(*tx.count_environments({}), 4000u);
+    tx.fail({Errc::denied, "no", {}, nullptr});
+  }));
+  auto count = store->get([](Reader& reader) { return reader.count_environments({}); });
+  ASSERT_OK(count);
+  EXPECT_EQ(*count, 0u);
+  ASSERT_OK(store->put([&](Tx& tx) { insert(tx, 1000, 4000); }));
+  store->close();
+  store = opened();
+  count = store->get([](Reader& reader) { return reader.count_environments({}); });
+  ASSERT_OK(count);
+  EXPECT_EQ(*count, 3000u);
+  auto row = store->get([](Reader& reader) { return reader.environment("vm-2500"); });
+  ASSERT_OK(row);
+  ASSERT_TRUE(row->has_value());
+  EXPECT_EQ((*row)->view_json, std::string(30'000, 'v'));
+}
+
 // Writes until it is killed; says through `acknowledged` which environments it was told are durable.
 [[noreturn]] void write_for_ever(const StoreOptions& options, int acknowledged, int life) {
   auto opened = open_store(options);
