@@ -33,13 +33,26 @@ std::unexpected<base::Error> already_assigned(const EnvironmentRow& row) {
                 {{"vm_id", row.vm_id}});
 }
 
+// A name that may be used, and the generation its next environment has where there is no host.
+struct FreeName {
+  std::uint64_t first_generation = 1;
+};
+
 // Free, or free again within a while when its environment is being destroyed.
-base::Task<base::Result<void>> wait_until_free(Core& core, std::string vm_id) {
+base::Task<base::Result<FreeName>> wait_until_free(Core& core, std::string vm_id) {
   const base::Nanos end = core.now() + kDestroyingWait;
+  const std::string host_vm_name = host_name_of(vm_id);
   for (;;) {
+    FreeName name;
     FB_CO_TRY(const auto row, co_await core.get<std::optional<EnvironmentRow>>(
-                                  [&](Reader& reader) { return reader.environment(vm_id); }));
-    if (!row) co_return base::Result<void>{};
+                                  [&](Reader& reader) -> base::Result<std::optional<EnvironmentRow>> {
+                                    FB_TRY(auto found, reader.environment(vm_id));
+                                    if (found) return found;
+                                    FB_TRY(const auto stone, reader.tombstone({}, host_vm_name));
+                                    if (stone) name.first_generation = stone->generation + 1;
+                                    return found;
+                                  }));
+    if (!row) co_return name;
     if (row->state != EnvironmentState::destroying || core.now() >= end || core.closing)
       co_return already_assigned(*row);
     co_await core.pause(kWaitStep);
@@ -157,7 +170,7 @@ bool made_at_once(Core& core, const RequestInfo& info, const Boot& boot) {
 
 // Places and records until a host has the room: another replica may have taken it in between.
 base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& info, const CreateRequest& request,
-                                                schedule::Demand demand, const Origin& origin) {
+                                                schedule::Demand demand, const Origin& origin, FreeName name) {
   Boot boot;
   boot.began = core.now();
   boot.seed = origin.seed;
@@ -178,7 +191,10 @@ base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& i
     boot.row.gpu_uuids = choice->placed.gpu_uuids;
     boot.row.mig_instance_uuids = choice->placed.mig_instance_uuids;
     if (!origin.fork_of.empty() && boot.row.host_id == origin.prefer_host) boot.fork_of = origin.fork_of;
-    FB_CO_TRY(boot.row.generation, co_await first_generation(core, boot.row.host_id, boot.row.host_vm_name));
+    boot.row.generation = name.first_generation;
+    if (!boot.row.host_id.empty()) {
+      FB_CO_TRY(boot.row.generation, co_await first_generation(core, boot.row.host_id, boot.row.host_vm_name));
+    }
     boot.material = BootMaterial{.request = request, .token = {}, .cert_pem = {}, .key_pem = {}};
     FB_CO_CHECK(make_credentials(core, boot.row, boot.material));
     FB_CO_CHECK(seal_material(core.parts.vault, boot.material, boot.row));
@@ -305,7 +321,7 @@ base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo inf
     co_return std::unexpected(std::move(free.error()));
   }
 
-  auto boot = co_await place_and_record(core, info, request, std::move(demand), origin);
+  auto boot = co_await place_and_record(core, info, request, std::move(demand), origin, *free);
   if (!boot) {
     if (boot.error().code == base::Errc::exists && boot.error().name == "idempotency") {
       auto other = co_await earlier_outcome(core, info);

@@ -82,7 +82,7 @@ base::Errc code_of(std::string_view state) {
 constexpr std::string_view kSession =
     "SET TimeZone = 'UTC'; SET client_min_messages = warning; SET standard_conforming_strings = on;";
 constexpr std::string_view kPlans =
-    "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; "
+    "SET jit = off; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off; "
     "SET enable_mergejoin = off;";
 constexpr std::string_view kWriterSession =
     "SET synchronous_commit = on; SET idle_in_transaction_session_timeout = 60000;";
