@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 
 #include "base/files.h"
@@ -71,7 +72,7 @@ base::Result<void> set_limits(LaunchConfig& config, const LaunchOptions& options
   if (!options.wall_time.empty()) {
     FB_TRY(config.limits.wall_ms, milliseconds("--wall-time", options.wall_time));
   }
-  if (options.ticks) config.limits.ticks = *options.ticks;
+  if (options.ticks) config.limits.ticks = options.ticks;
   return {};
 }
 
@@ -108,7 +109,7 @@ base::Result<void> set_cpus(LaunchConfig& config, const std::string& text) {
   double cpus = 0;
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), cpus);
   const int percent = failed == std::errc() && end == text.data() + text.size() && cpus > 0 && cpus <= 1
-                          ? static_cast<int>(cpus * 100 + 0.5)
+                          ? static_cast<int>(std::lround(cpus * 100))
                           : 0;
   if (percent < 1)
     return base::fail(Errc::invalid, "cpus " + text + ": between 0.01 and 1; a container has one thread");

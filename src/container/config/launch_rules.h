@@ -5,8 +5,6 @@
 // Contract containers.md 5.1, 5.2 (install order), 6
 #pragma once
 
-#include <string_view>
-
 #include <span>
 #include <string_view>
 
