@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "fleet/engine/guest.h"
 #include "fleet/engine/guest_setup.h"
 #include "fleet/engine/intent.h"
 #include "fleet/engine/placement.h"
@@ -21,6 +22,8 @@ constexpr base::Nanos kQuickLimit{seconds{10}};
 constexpr base::Nanos kFailedGoneLimit{
     seconds{10}};  // how long an error answer waits for the failed VM to be gone (5.2)
 constexpr base::Nanos kHealthLimit{seconds{30}};
+constexpr base::Nanos kOtherReplicaStep{std::chrono::milliseconds{200}};
+constexpr base::Nanos kLeaveStep{seconds{2}};
 constexpr std::size_t kHostsTried = 3;  // contract 5.2
 
 const host::WireFailure* wire_failure(const base::Error& error) {
@@ -138,38 +141,55 @@ base::Task<base::Result<host::VmRecord>> BootRun::settle_unknown(const Place& pl
 }
 
 base::Task<base::Result<void>> BootRun::move_to_another_host(std::set<std::string>& tried) {
-  EnvironmentRow& row = boot_.row;
-  const HostReservation old_share = host_share(row);
-  const schedule::Reservation old_room = index_share(row);
-  const std::string old_host = row.host_id;
-  tried.insert(old_host);
+  tried.insert(boot_.row.host_id);
+  if (boot_.op.kind == "migrate") {  // never back to where it comes from
+    const auto source = co_await core_.environment(boot_.row.source_vm_id, {});
+    if (source) tried.insert(source->host_id);
+  }
   FB_CO_TRY(const Choice choice, choose_place(core_, boot_.demand, tried));
+  EnvironmentRow row = boot_.row;  // a move that is not recorded has not happened
+  OperationRow op = boot_.op;
   row.host_id = choice.host_id;
   row.backend = choice.backend;
   row.gpu_uuids = choice.placed.gpu_uuids;
   row.mig_instance_uuids = choice.placed.mig_instance_uuids;
-  const std::uint64_t expected = row.generation;
-  FB_CO_TRY(const std::uint64_t first, co_await first_generation(core_, row.host_id, row.host_vm_name));
-  row.generation = std::max(row.generation, first);
-  row.updated_at = core_.wall();
-  refresh_view(row);
-  boot_.op.host_id = row.host_id;
-  boot_.op.step = "host_create_sent";
-  auto moved = co_await core_.commit("host_create_sent", [&](Tx& tx) -> base::Result<void> {
-    tx.release(old_share);
-    tx.reserve(host_share(row));
-    tx.update_environment(row, expected);
-    tx.update_operation(boot_.op);
-    tx.add_event(vm_event(row, "vm.scheduled", row.updated_at));
-    return {};
-  });
-  core_.hosts.release(moved ? old_host : row.host_id, old_room);
-  co_return moved;
+  const auto first = co_await first_generation(core_, row.host_id, row.host_vm_name);
+  base::Result<void> moved;
+  if (first) {
+    row.generation = std::max(row.generation, *first);
+    row.updated_at = core_.wall();
+    refresh_view(row);
+    op.host_id = row.host_id;
+    op.step = boot_.seed ? "placed" : "host_create_sent";
+    moved = co_await core_.commit(op.step, [&](Tx& tx) -> base::Result<void> {
+      tx.release(host_share(boot_.row));
+      tx.reserve(host_share(row));
+      tx.update_environment(row, boot_.row.generation);
+      tx.update_operation(op);
+      tx.add_event(vm_event(row, "vm.scheduled", row.updated_at));
+      return {};
+    });
+  } else {
+    moved = std::unexpected(first.error());
+  }
+  if (!moved) {
+    core_.hosts.release(row.host_id, index_share(row));
+    co_return moved;
+  }
+  core_.hosts.release(boot_.row.host_id, index_share(boot_.row));
+  boot_.row = std::move(row);
+  boot_.op = std::move(op);
+  if (!boot_.seed) co_return moved;
+  boot_.fork_of.clear();  // its source is not there
+  auto brought = co_await bring_seed(core_, boot_.row, boot_.op, *boot_.seed);
+  if (!brought) co_return brought;
+  co_return co_await record("host_create_sent");
 }
 
 base::Task<base::Result<void>> BootRun::create_on_host() {
   std::set<std::string> tried;
   bool unknown = done_before("host_create_sent");
+  bool may_be_there = unknown;  // then it is made nowhere else before this host has said what it has
   for (;;) {
     FB_CO_TRY(place_, core_.place_of(boot_.row));
     base::Result<host::VmRecord> made;
@@ -190,6 +210,7 @@ base::Task<base::Result<void>> BootRun::create_on_host() {
         const bool taken = made.error().code == base::Errc::exists;
         if (!not_sent && !not_known && !taken) break;
         unknown = not_known || taken;
+        may_be_there = may_be_there || not_known;
       }
     }
     if (made) {
@@ -210,7 +231,7 @@ base::Task<base::Result<void>> BootRun::create_on_host() {
       if (failure != nullptr && failure->status == 0) co_return refuse(503, "host did not answer: " + text);
       co_return refuse(500, text, {{"vm_id", boot_.row.vm_id}});
     }
-    if (tried.size() + 1 >= kHostsTried || !boot_.demand.host_pin.empty())
+    if (may_be_there || tried.size() + 1 >= kHostsTried || !boot_.demand.host_pin.empty())
       co_return refuse(503, "host \"" + boot_.row.host_id + "\" did not answer: " + made.error().message,
                        {{"host_id", boot_.row.host_id}});
     auto moved = co_await move_to_another_host(tried);
@@ -248,8 +269,13 @@ base::Task<base::Result<Outcome>> BootRun::commit_running(std::string endpoints_
   row.last_activity_at = at;
   enter_state(row, EnvironmentState::running, at);
   Outcome outcome{.status = 201, .json = row.view_json, .location = {}, .replayed = false};
-  made.op.step = "running";
-  finish_operation(made.op, outcome, at);
+  if (made.op.kind == "migrate") {
+    made.op.step = "moved";  // it ends when the source is gone
+    made.op.updated_at = at;
+  } else {
+    made.op.step = "running";
+    finish_operation(made.op, outcome, at);
+  }
   auto committed = co_await core_.commit("running", [&](Tx& tx) -> base::Result<void> {
     if (!made.recorded) return write_made(tx, made);
     tx.update_environment(row, row.generation);
@@ -365,6 +391,58 @@ base::Task<base::Result<Outcome>> abandon_unrecorded(Core& core, Boot& boot, bas
   co_return std::unexpected(std::move(recorded.error()));
 }
 
+// Whether the source of a migration is gone, or durably on its way; only its name may still be there.
+base::Task<bool> source_left(Core& core, EnvironmentRow row) {
+  auto source = co_await core.environment(row.source_vm_id, {});
+  if (!source) co_return api_detail(source.error()).status == 404;
+  co_return source->created_at > row.created_at || source->state == EnvironmentState::destroying;
+}
+
+// The end of a migration, from step `moved` on: the copy runs, its source goes. The answer waits for that: whoever has it
+// may destroy the copy, and with it this operation.
+base::Task<base::Result<Outcome>> leave_source(Core& core, EnvironmentRow row, OperationRow op) {
+  const RequestInfo nobody;
+  const RemovalReason reason("migrated", {}, TaskStatus::completed);
+  for (;;) {
+    const bool left = co_await source_left(core, row);
+    if (left) break;
+    if (core.closing) co_return refuse(503, "the control plane is stopping");
+    auto drained = co_await drain_environment(core, nobody, row.source_vm_id);
+    auto removed = co_await remove_environment(core, row.source_vm_id, {}, reason, nobody);
+    if (removed) continue;
+    core.log(base::LogLevel::warn, "source of a migration is not gone yet",
+             {{"vm_id", row.source_vm_id}, {"drained", drained.has_value()}, {"error", removed.error().message}});
+    co_await core.pause(kLeaveStep);
+  }
+  const Outcome outcome{.status = 200, .json = row.view_json, .location = {}, .replayed = false};
+  finish_operation(op, outcome, core.wall());
+  const auto ended = co_await core.commit("migrated", [&](Tx& tx) -> base::Result<void> {
+    tx.update_operation(op);
+    return {};
+  });
+  if (!ended) core.log(base::LogLevel::warn, "end of a migration not recorded", {{"vm_id", row.vm_id}});
+  co_return outcome;
+}
+
+// Whether the operation ends well after all: the answer to its last write may have been lost, or another replica has
+// taken it over while this one stood still.
+base::Task<std::optional<Outcome>> recorded_outcome(Core& core, const Boot& boot) {
+  const std::string op_id = boot.op.op_id;
+  for (;;) {
+    const auto op =
+        co_await core.get<std::optional<OperationRow>>([&](Reader& reader) { return reader.operation(op_id); });
+    if (!op || !*op) co_return std::nullopt;
+    if ((*op)->state == OperationState::done) {
+      Outcome outcome = outcome_of_row(**op);
+      outcome.replayed = false;
+      co_return outcome;
+    }
+    const bool elsewhere = (*op)->state == OperationState::running && (*op)->owner != core.parts.options.replica_id;
+    if (!elsewhere || core.closing) co_return std::nullopt;
+    co_await core.pause(kOtherReplicaStep);
+  }
+}
+
 base::Task<void> watch_first_health(Core& core, EnvironmentRow row) {
   const base::Nanos end = core.now() + kHealthLimit;
   while (core.now() < end && !core.closing) {
@@ -385,9 +463,14 @@ base::Task<void> watch_first_health(Core& core, EnvironmentRow row) {
 }  // namespace
 
 base::Task<void> run_boot(Core& core, Boot boot) {
+  const AtWork at_work(core, boot.op.op_id);
   const base::Nanos began = core.now();
   if (boot.began.count() == 0) boot.began = began;
   auto outcome = co_await BootRun(core, boot).run();
+  if (!outcome && (fenced(outcome.error()) || outcome.error().name == "unknown")) {
+    auto recorded = co_await recorded_outcome(core, boot);
+    if (recorded) outcome = std::move(*recorded);
+  }
   if (!outcome && !boot.recorded) {
     outcome = co_await abandon_unrecorded(core, boot, std::move(outcome.error()));
   } else if (!outcome && fenced(outcome.error())) {
@@ -402,10 +485,19 @@ base::Task<void> run_boot(Core& core, Boot boot) {
   } else if (guest_kind(boot.row.backend).agent) {
     core.jobs.spawn(watch_first_health(core, boot.row));
   }
+  if (outcome && boot.op.step == "moved") outcome = co_await leave_source(core, boot.row, boot.op);
   core.parts.meters.boot_phase(boot.row.backend, outcome ? "ok" : "error", "total",
                                std::chrono::duration<double>(core.now() - boot.began).count());
   core.parts.meters.operation_ended(boot.op.kind, outcome ? "done" : "failed");
   core.outcomes.finish(boot.op.op_id, outcome);
+}
+
+base::Task<void> finish_move(Core& core, EnvironmentRow row, OperationRow op) {
+  const std::string op_id = op.op_id;
+  core.outcomes.begin(op_id);
+  auto outcome = co_await leave_source(core, std::move(row), std::move(op));
+  core.parts.meters.operation_ended("migrate", "done");
+  core.outcomes.finish(op_id, outcome);
 }
 
 base::Task<base::Result<void>> rearm(Core& core, EnvironmentRow row, std::string cause) {

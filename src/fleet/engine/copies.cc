@@ -2,8 +2,6 @@
 #include "base/json.h"
 #include "fleet/engine/boot_material.h"
 #include "fleet/engine/create.h"
-#include "fleet/engine/guest.h"
-#include "fleet/engine/removal.h"
 #include "fleet/engine/seeds.h"
 #include "fleet/engine/snapshots.h"
 #include "fleet/render/views.h"
@@ -172,13 +170,8 @@ base::Task<base::Result<Outcome>> migrate_environment(Core& core, RequestInfo in
   origin.source_vm_id = source.vm_id;
   origin.source_snapshot_id = seed.snapshot_id;
   origin.exclude_host = source.host_id;
+  // Its operation drains and destroys the source when the new one runs (finish_move).
   FB_CO_TRY(Outcome outcome, co_await create_environment(core, inner, std::move(moved), std::move(origin)));
-  // The new one runs: only now the old one goes.
-  auto drained = co_await drain_environment(core, inner, source.vm_id);
-  if (!drained) core.log(base::LogLevel::warn, "source of a migration did not drain", {{"vm_id", source.vm_id}});
-  auto removed =
-      co_await remove_environment(core, source.vm_id, {}, RemovalReason("migrated", {}, TaskStatus::completed), inner);
-  if (!removed) core.log(base::LogLevel::warn, "source of a migration is not gone yet", {{"vm_id", source.vm_id}});
   outcome.status = 200;
   co_return outcome;
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,6 +56,8 @@ struct Core {
   Awaited<base::Result<Outcome>> outcomes;                 // by op_id: operations this replica works on
   Awaited<base::Result<void>> removals;                    // by vm_id: environments that are being destroyed here
   Awaited<bool> names;                                     // by vm_id: being created and not yet recorded
+  std::multiset<std::string, std::less<>> at_work;         // op ids a task of this process works on (AtWork)
+  std::set<std::string, std::less<>> stranded;             // of ours, nobody works on them: as last seen (recovery.h)
   base::TaskScope jobs;                                    // every operation under way
   std::map<std::uint64_t, base::Completion<bool>> pauses;  // under way, by number
   std::uint64_t next_pause = 0;
@@ -95,6 +98,19 @@ struct Core {
 
   OperationRow new_operation(std::string_view kind, const EnvironmentRow& row, const RequestInfo& info);
   void log(base::LogLevel level, std::string_view message, std::initializer_list<base::LogField> fields = {});
+};
+
+// While it lives, a task of this process works on the operation: it is taken over by nobody here.
+class AtWork {
+ public:
+  AtWork(Core& core, std::string_view op_id) : core_(core), entry_(core.at_work.emplace(op_id)) {}
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+  ~AtWork() { core_.at_work.erase(entry_); }
+
+ private:
+  Core& core_;
+  std::multiset<std::string, std::less<>>::iterator entry_;
 };
 
 // The first generation of a new environment of this name on this host: above whatever its predecessors had there, or the

@@ -190,7 +190,7 @@ base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& i
     boot.row.backend = choice->backend;
     boot.row.gpu_uuids = choice->placed.gpu_uuids;
     boot.row.mig_instance_uuids = choice->placed.mig_instance_uuids;
-    if (!origin.fork_of.empty() && boot.row.host_id == origin.prefer_host) boot.fork_of = origin.fork_of;
+    boot.fork_of = boot.row.host_id == origin.prefer_host ? origin.fork_of : std::string();
     boot.row.generation = name.first_generation;
     if (!boot.row.host_id.empty()) {
       FB_CO_TRY(boot.row.generation, co_await first_generation(core, boot.row.host_id, boot.row.host_vm_name));
@@ -267,6 +267,10 @@ base::Task<base::Result<std::optional<Outcome>>> earlier_outcome(Core& core, con
     if (!op) co_return std::nullopt;
     if (op->request_hash != info.body_hash)
       co_return refuse(409, "Idempotency-Key was used before with another body", {{"op_id", op->op_id}});
+    // Cancelled without an answer of its own: its environment was destroyed under it.
+    if (op->state == OperationState::cancelled && op->response_status == 0)
+      co_return refuse(409, "vm " + op->vm_id + " was destroyed while it was being created",
+                       {{"vm_id", op->vm_id}, {"op_id", op->op_id}});
     if (op->state != OperationState::running) co_return outcome_of_row(*op);
     if (core.outcomes.under_way(op->op_id)) {
       const auto joined = core.outcomes.join(op->op_id);

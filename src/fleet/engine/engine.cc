@@ -13,6 +13,8 @@
 namespace fusebox::fleet {
 namespace {
 
+constexpr base::Nanos kFailedStartEnds{std::chrono::hours{1}};
+
 // Goes to the engine's executor for `work` and back to the caller's.
 template <class T>
 base::Task<T> there_and_back(base::Executor& engine, base::Executor& home, base::Task<T> work) {
@@ -164,7 +166,12 @@ base::Task<base::Result<std::unique_ptr<Engine>>> make_engine(EngineParts parts,
   base::Executor& executor = parts.executor;
   co_await base::resume_on(executor);
   auto engine = std::make_unique<EngineImpl>(std::move(parts));
-  FB_CO_CHECK(co_await engine->start(sole_owner));
+  auto started = co_await engine->start(sole_owner);
+  if (!started) {
+    // Operations that were taken over already still refer to it.
+    co_await engine->close(executor, kFailedStartEnds);
+    co_return std::unexpected(std::move(started.error()));
+  }
   co_return std::unique_ptr<Engine>(std::move(engine));
 }
 

@@ -139,6 +139,7 @@ base::Task<base::Result<Engine::GuestAgent>> find_guest_agent(Core& core, Reques
 }
 
 base::Task<base::Result<void>> run_drain(Core& core, EnvironmentRow row, OperationRow op) {
+  const AtWork at_work(core, op.op_id);
   FB_CO_TRY(const Place place, core.place_of(row));
   std::string_view event = "vm.drained";
   std::string failure;
@@ -191,6 +192,7 @@ base::Task<base::Result<Outcome>> drain_environment(Core& core, RequestInfo info
 }
 
 base::Task<base::Result<void>> run_rotation(Core& core, EnvironmentRow row, OperationRow op) {
+  const AtWork at_work(core, op.op_id);
   FB_CO_TRY(const BootMaterial old, open_material(core.parts.vault, row));
   FB_CO_TRY(const Place place, core.place_of(row));
   BootMaterial fresh = old;

@@ -467,11 +467,14 @@ base::Task<base::Result<std::string>> explain_placement(Core& core, CreateReques
 }
 
 base::Task<base::Result<void>> load_hosts(Core& core) {
+  std::set<std::string> gone;  // known here until no row says so
+  for (const auto& host : core.hosts.all()) gone.insert(host->row.host_id);
+  const bool leads = core.parts.store.is_leader();
   std::string after;
   for (;;) {
     FB_CO_TRY(auto rows,
               co_await core.get<std::vector<HostRow>>([&](Reader& reader) { return reader.hosts(after, kPage); }));
-    if (rows.empty()) co_return base::Result<void>{};
+    if (rows.empty()) break;
     after = rows.back().host_id;
     for (HostRow& row : rows) {
       Reader::BoundDevices devices;
@@ -480,11 +483,24 @@ base::Task<base::Result<void>> load_hosts(Core& core) {
         FB_CO_TRY(devices,
                   co_await core.get<Reader::BoundDevices>([&](Reader& reader) { return reader.bound_devices(id); }));
       }
+      gone.erase(row.host_id);
       // Nobody is judged by the time this process was down.
       if (row.reach_state == Reachability::suspect) row.reach_state = Reachability::reachable;
+      if (const auto known = core.hosts.find(row.host_id); known && leads) {
+        // Who reaches what is this replica's own word.
+        row.reach_state = known->row.reach_state;
+        row.reach_since = known->row.reach_since;
+        row.last_error = known->row.last_error;
+        row.last_seen_at = std::max(row.last_seen_at, known->row.last_seen_at);
+      }
       core.hosts.upsert(std::move(row), devices);
     }
   }
+  for (const std::string& host_id : gone) {
+    core.hosts.remove(host_id);
+    core.parts.meters.host_gone(host_id);
+  }
+  co_return base::Result<void>{};
 }
 
 }  // namespace fusebox::fleet

@@ -53,6 +53,7 @@ std::vector<std::shared_ptr<Lane>> Reconciler::lanes() {
 base::Task<void> Reconciler::run() {
   base::Nanos next_tick = core_.now();
   base::Nanos next_poll = core_.now();
+  base::Nanos next_load = core_.now();
   bool led = false;
   while (!core_.closing) {
     const bool leads = core_.parts.store.is_leader();
@@ -81,9 +82,9 @@ base::Task<void> Reconciler::run() {
       if (!taken) core_.log(base::LogLevel::warn, "leases not looked at", {{"error", taken.error().message}});
       co_await age_hosts(core_);
     }
-    // What other replicas know of hosts is in their rows.
-    if (!leads && core_.now() >= next_poll) {
-      next_poll = core_.now() + core_.parts.options.host_poll / 2;
+    // What other replicas did to hosts is in their rows.
+    if (core_.parts.store.replicated() && core_.now() >= next_load) {
+      next_load = core_.now() + core_.parts.options.host_poll / 2;
       (void)co_await load_hosts(core_);
     }
     co_await core_.pause(seconds{1});
@@ -244,6 +245,7 @@ base::Task<void> Reconciler::orphan(Lane& lane, host::VmRecord record) {
   if (!stone) co_return;
   // What a provider of this process has without a row is of a create that a crash cut short.
   if (!*stone && core_.parts.options.keep_unknown_vms && !host_id.empty()) co_return;
+  const std::uint64_t generation = std::max(record.generation, *stone ? (*stone)->generation : 0);
   // The row is looked up once more inside the transaction that records the deletion.
   auto recorded = co_await core_.commit("orphan_recorded", [&](Tx& tx) -> base::Result<void> {
     FB_TRY(const auto row, tx.environment_on_host(host_id, name));
@@ -252,7 +254,7 @@ base::Task<void> Reconciler::orphan(Lane& lane, host::VmRecord record) {
                       .host_vm_name = name,
                       .vm_id = name,
                       .reason = "orphan",
-                      .generation = std::max(record.generation, *stone ? (*stone)->generation : 0),
+                      .generation = generation,
                       .removed_at = at});
     return {};
   });
@@ -261,6 +263,8 @@ base::Task<void> Reconciler::orphan(Lane& lane, host::VmRecord record) {
   if (!place) co_return;
   host::CallContext context;
   context.limit = kDeleteLimit;
+  context.generation =
+      generation;  // a new environment of this name has a higher one: it stays, however late this comes
   auto deleted = co_await place->provider->destroy(context, name);
   core_.heard(*place, deleted);
   if (deleted || deleted.error().code == base::Errc::not_found) {

@@ -56,6 +56,7 @@ class Reconciler {
   base::Task<void> health();
   base::Task<void> health_of(EnvironmentRow row);
   base::Task<void> snapshots();
+  base::Task<void> restoring();
   base::Task<void> allocations();
   base::Task<void> layers();  // by idleness, then by number (10.5)
   base::Task<void> leaks();   // bytes an agent could not delete when it was asked

@@ -1,5 +1,6 @@
 // The passes that look at rows, not at hosts' lists: deadlines, health, snapshots, retention.
 #include <algorithm>
+#include <iterator>
 
 #include "base/json.h"
 #include "fleet/engine/boot_material.h"
@@ -207,15 +208,42 @@ base::Task<void> Reconciler::health_of(EnvironmentRow row) {
   if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
 }
 
+// A restore that was cut short by its environment's end leaves its snapshot as it was.
+base::Task<void> Reconciler::restoring() {
+  SnapshotFilter filter;
+  filter.state = "restoring";
+  auto rows =
+      co_await core_.get<std::vector<SnapshotRow>>([&](Reader& reader) { return reader.snapshots(filter, {}, kPage); });
+  if (!rows) co_return;
+  for (SnapshotRow& snapshot : *rows) {
+    const std::string op_id = snapshot.op_id;
+    auto op = co_await core_.get<std::optional<OperationRow>>([&](Reader& reader) { return reader.operation(op_id); });
+    if (!op || (*op && (*op)->state == OperationState::running)) continue;
+    snapshot.state = SnapshotState::ready;
+    snapshot.updated_at = core_.wall();
+    const auto kept = co_await core_.commit("restore_over", [&](Tx& tx) -> base::Result<void> {
+      tx.update_snapshot(snapshot, SnapshotState::restoring);
+      return {};
+    });
+    if (!kept) core_.log(base::LogLevel::debug, "snapshot moved on", {{"snapshot_id", snapshot.snapshot_id}});
+  }
+}
+
 base::Task<void> Reconciler::snapshots() {
+  co_await restoring();
   const base::Nanos at = core_.wall();
   auto due =
       co_await core_.get<std::vector<SnapshotRow>>([&](Reader& reader) { return reader.snapshots_due(at, kPage); });
   if (!due) co_return;
+  SnapshotFilter unfinished;
+  unfinished.state = "creating";
+  auto creating = co_await core_.get<std::vector<SnapshotRow>>(
+      [&](Reader& reader) { return reader.snapshots(unfinished, {}, kPage); });
+  if (creating) std::ranges::move(*creating, std::back_inserter(*due));
   for (SnapshotRow& snapshot : *due) {
     if (!core_.hosts.reachable(snapshot.host_id)) continue;
     if (snapshot.state == SnapshotState::creating) {
-      if (!core_.outcomes.under_way(snapshot.op_id)) (void)co_await settle_creating(core_, std::move(snapshot));
+      if (!core_.at_work.contains(snapshot.op_id)) (void)co_await settle_creating(core_, std::move(snapshot));
       continue;
     }
     if (snapshot.state == SnapshotState::restoring) continue;

@@ -1,5 +1,7 @@
 #include "fleet/engine/recovery.h"
 
+#include <set>
+
 #include "fleet/engine/boot.h"
 #include "fleet/engine/create.h"
 #include "fleet/engine/guest.h"
@@ -12,6 +14,14 @@ namespace {
 
 constexpr std::uint32_t kPage = 200;
 constexpr base::Nanos kLeaseStep{std::chrono::seconds{10}};  // contract 15.3
+
+// Told apart from a store that does not answer.
+bool is_gone(const base::Error& error) {
+  return api_detail(error).status == 404;
+}
+bool is_unreadable(const base::Error& error) {
+  return api_detail(error).status == 503;
+}
 
 // What it was for is gone: nothing is left to do.
 base::Task<void> close_operation(Core& core, OperationRow op, std::string why) {
@@ -48,7 +58,11 @@ base::Task<void> resume_create(Core& core, EnvironmentRow row, OperationRow op) 
     co_await run_boot(core, std::move(*boot));
     co_return;
   }
-  // Its material cannot be read: it can only go.
+  if (is_unreadable(boot.error())) {
+    core.outcomes.finish(op_id, std::unexpected(std::move(boot.error())));
+    co_return;  // it is taken up again
+  }
+  // Its material cannot be opened: it can only go.
   const RequestInfo nobody;
   auto removed = co_await remove_environment(
       core, row.vm_id, {}, RemovalReason("unrecoverable", boot.error().message, TaskStatus::failed, "failed"), nobody);
@@ -57,15 +71,23 @@ base::Task<void> resume_create(Core& core, EnvironmentRow row, OperationRow op) 
 }
 
 base::Task<void> resume(Core& core, OperationRow op) {
+  const AtWork at_work(core, op.op_id);
   core.parts.meters.takeover(op.kind);
   core.parts.meters.operation_started(op.kind);
   auto found = co_await core.environment(op.vm_id, {});
   if (!found) {
-    co_await close_operation(core, std::move(op), "environment is gone");
-    co_return;
+    if (is_gone(found.error())) co_await close_operation(core, std::move(op), "environment is gone");
+    co_return;  // or it could not be read: the operation is taken up again
   }
   EnvironmentRow row = std::move(*found);
-  if (row.op_id != op.op_id && op.kind != "snapshot" && op.kind != "destroy") {
+  if (op.kind == "migrate" && op.step == "moved") {
+    co_await finish_move(core, std::move(row), std::move(op));
+    co_return;
+  }
+  // A removal is of the environment it was recorded for, not of one that has its name since.
+  const bool going = row.state == EnvironmentState::destroying && row.generation == op.generation;
+  const bool other = op.kind == "destroy" ? !going : row.op_id != op.op_id;
+  if (other && op.kind != "snapshot") {
     co_await close_operation(core, std::move(op), "environment has moved on");
     co_return;
   }
@@ -81,7 +103,7 @@ base::Task<void> resume(Core& core, OperationRow op) {
     auto snapshot = co_await core.snapshot(op.snapshot_id, {});
     if (snapshot)
       (void)co_await run_restore(core, std::move(row), std::move(*snapshot), std::move(op));
-    else
+    else if (is_gone(snapshot.error()))
       co_await close_operation(core, std::move(op), "snapshot is gone");
   } else if (op.kind == "snapshot") {
     // Whether it was made is looked up on the agent (10.3); its row is settled with the other unfinished snapshots.
@@ -100,13 +122,19 @@ base::Task<base::Result<void>> take_over(Core& core, TakeOver whose) {
   const base::Nanos at = core.wall();
   const base::Nanos expired =
       whose != TakeOver::expired ? at + core.parts.options.operation_lease + std::chrono::hours{24 * 366} : at;
+  std::set<std::string, std::less<>> left_behind;
   for (;;) {
     FB_CO_TRY(const auto rows, co_await core.get<std::vector<OperationRow>>(
                                    [&](Reader& reader) { return reader.expired_operations(expired, kPage); }));
     std::size_t taken = 0;
     for (OperationRow op : rows) {
-      if (whose == TakeOver::own && op.owner != core.parts.options.replica_id) continue;
-      if (core.outcomes.under_way(op.op_id) && op.owner == core.parts.options.replica_id) continue;  // ours, at work
+      const bool ours = op.owner == core.parts.options.replica_id;
+      if ((whose == TakeOver::own || whose == TakeOver::stranded) && !ours) continue;
+      if (core.at_work.contains(op.op_id)) continue;
+      if (whose == TakeOver::stranded && !core.stranded.contains(op.op_id)) {
+        left_behind.insert(op.op_id);  // its worker may be about to begin
+        continue;
+      }
       const base::Nanos lease = at + std::chrono::floor<std::chrono::microseconds>(core.parts.options.operation_lease);
       auto mine = co_await core.commit("taken_over", [&](Tx& tx) -> base::Result<void> {
         tx.take_over_operation(op.op_id, core.parts.options.replica_id, lease, expired);
@@ -121,8 +149,10 @@ base::Task<base::Result<void>> take_over(Core& core, TakeOver whose) {
                {{"op_id", op.op_id}, {"kind", op.kind}, {"step", op.step}});
       core.jobs.spawn(resume(core, std::move(op)));
     }
-    if (rows.size() < kPage || taken == 0) co_return base::Result<void>{};
+    if (rows.size() < kPage || taken == 0) break;
   }
+  if (whose == TakeOver::stranded) core.stranded = std::move(left_behind);
+  co_return base::Result<void>{};
 }
 
 base::Task<void> keep_leases(Core& core) {
@@ -136,6 +166,8 @@ base::Task<void> keep_leases(Core& core) {
       return {};
     });
     if (!kept) core.log(base::LogLevel::warn, "leases not renewed", {{"error", kept.error().message}});
+    const auto taken = co_await take_over(core, TakeOver::stranded);
+    if (!taken) core.log(base::LogLevel::warn, "own operations not looked at", {{"error", taken.error().message}});
   }
 }
 

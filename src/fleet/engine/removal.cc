@@ -20,6 +20,15 @@ std::string final_state_of(const OperationRow& op) {
   return word != nullptr && word->is_string() ? word->string() : "destroyed";
 }
 
+// Another replica may have ended it since it was read. Its name may be somebody else's by now, on another host, where
+// generations began anew: the number alone does not tell.
+base::Result<void> still_the_same(Tx& tx, const EnvironmentRow& row) {
+  if (row.host_id.empty()) return {};  // a provider of this process: one host, one row of generations
+  FB_TRY(const auto now, tx.environment(row.vm_id));
+  if (now && now->incarnation == row.incarnation) return {};
+  return base::fail(base::Errc::stale, "environment " + row.vm_id + " has ended");
+}
+
 void write_removed(Tx& tx, const EnvironmentRow& row, const std::string& final_state, base::Nanos at) {
   tx.add_event(vm_event(row, "vm.removed", at));
   tx.put_tombstone({.host_id = row.host_id,
@@ -132,6 +141,7 @@ base::Task<base::Result<Removal>> begin_removal(Core& core, EnvironmentRow row, 
   if (!reason.error.empty()) row.last_error = reason.error;
   enter_state(row, EnvironmentState::destroying, at);
   auto recorded = co_await core.commit("destroy_recorded", [&](Tx& tx) -> base::Result<void> {
+    FB_CHECK(still_the_same(tx, row));
     tx.update_environment(row, expected);
     tx.append_env_event(row.vm_id, "state", state_event(row, "destroying", at));
     if (also) FB_CHECK(also(tx));  // first: what ends with an outcome of its own is not cancelled
@@ -146,6 +156,7 @@ base::Task<base::Result<Removal>> begin_removal(Core& core, EnvironmentRow row, 
 
 base::Task<base::Result<void>> run_removal(Core& core, Removal removal) {
   const EnvironmentRow& row = removal.row;
+  const AtWork at_work(core, removal.op.op_id);
   core.removals.begin(row.vm_id);
   auto deleted = co_await delete_on_host(core, row, removal.op);
   base::Result<void> outcome;
@@ -179,11 +190,13 @@ base::Task<base::Result<void>> retry_removal(Core& core, EnvironmentRow row) {
   // The last word was decided with the first intent: an environment that never ran has failed.
   op.detail_json = detail_json(row.running_at.count() == 0 && !row.last_error.empty() ? "failed" : "destroyed");
   auto recorded = co_await core.commit("destroy_again", [&](Tx& tx) -> base::Result<void> {
+    FB_CHECK(still_the_same(tx, row));
     tx.insert_operation(op);
     return {};
   });
   if (!recorded) {
     if (recorded.error().code == base::Errc::exists) co_return co_await wait_for_other(core, row.vm_id);
+    if (recorded.error().code == base::Errc::stale) co_return base::Result<void>{};
     co_return recorded;
   }
   core.parts.meters.operation_started("destroy");

@@ -121,6 +121,7 @@ base::Task<base::Result<void>> commit_ready(Core& core, SnapshotRow snapshot, co
 
 base::Task<base::Result<Outcome>> run_snapshot(Core& core, EnvironmentRow row, SnapshotRow snapshot, OperationRow op,
                                                SnapshotRequest request, Place place) {
+  const AtWork at_work(core, op.op_id);
   const base::Nanos began = core.now();
   host::SnapshotSpec spec;
   spec.comment = (request.comment.empty() ? std::string() : request.comment + " ") + "op:" + op.op_id;
@@ -228,6 +229,11 @@ base::Task<base::Result<void>> settle_creating(Core& core, SnapshotRow snapshot)
   context.limit = kQuickLimit;
   auto listed = co_await place.provider->snapshots(context, name);
   core.heard(place, listed);
+  const auto absent = [&] { return !listed && listed.error().code == base::Errc::not_found; };
+  if (absent() && place.has("store-delete")) {  // the environment is gone; what was made of it may be in the store
+    listed = co_await place.provider->all_snapshots(context);
+    core.heard(place, listed);
+  }
   if (listed) {
     for (const host::SnapshotRecord& record : *listed) {
       if (!record.comment.ends_with("op:" + snapshot.op_id)) continue;
@@ -235,7 +241,8 @@ base::Task<base::Result<void>> settle_creating(Core& core, SnapshotRow snapshot)
       co_return co_await commit_ready(core, snapshot, record, nullptr, outcome);
     }
   }
-  if (core.wall() - snapshot.created_at < kCreatingMax) co_return base::Result<void>{};
+  const bool told = listed || absent();
+  if (!told || core.wall() - snapshot.created_at < kCreatingMax) co_return base::Result<void>{};
   const base::Nanos at = core.wall();
   snapshot.state = SnapshotState::error;
   snapshot.last_error = "the snapshot was interrupted and is not on its host";
@@ -247,13 +254,22 @@ base::Task<base::Result<void>> settle_creating(Core& core, SnapshotRow snapshot)
 }
 
 base::Task<base::Result<void>> run_restore(Core& core, EnvironmentRow row, SnapshotRow snapshot, OperationRow op) {
+  const AtWork at_work(core, op.op_id);
   const base::Nanos began = core.now();
-  FB_CO_TRY(const Place place, core.place_of(row));
-  auto restored =
-      co_await place.provider->restore(core.context(row, &op, kRestoreLimit), row.host_vm_name, snapshot.snapshot_id);
-  core.heard(place, restored);
-  if (restored && snapshot.kind != "live") restored = co_await rearm(core, row, "restore");
-  if (!restored && restored.error().code == base::Errc::stale) co_return restored;
+  base::Result<void> restored;
+  const auto place = core.place_of(row);
+  if (place) {
+    restored = co_await place->provider->restore(core.context(row, &op, kRestoreLimit), row.host_vm_name,
+                                                 snapshot.snapshot_id);
+    core.heard(*place, restored);
+    if (restored && snapshot.kind != "live") restored = co_await rearm(core, row, "restore");
+  } else {
+    restored = std::unexpected(place.error());
+  }
+  if (!restored && restored.error().code == base::Errc::stale) {
+    core.outcomes.finish(op.op_id, std::unexpected(restored.error()));
+    co_return restored;
+  }
   const base::Nanos at = core.wall();
   base::Result<Outcome> outcome = Outcome{.status = 204, .json = {}, .location = {}, .replayed = false};
   if (!restored) {
@@ -299,6 +315,12 @@ base::Task<base::Result<Outcome>> restore_snapshot(Core& core, RequestInfo info,
   if (row.state != EnvironmentState::running) co_return wrong_state(row, "running");
   if (snapshot.state != SnapshotState::ready)
     co_return refuse(409, "snapshot " + snapshot_id + " is " + std::string(to_string(snapshot.state)) + ", not ready");
+  // An environment of the same name that was made since may live elsewhere.
+  if (snapshot.host_id != row.host_id)
+    co_return refuse(409,
+                     "snapshot " + snapshot_id + " is on host \"" + snapshot.host_id + "\", but vm " + row.vm_id +
+                         " is on host \"" + row.host_id + "\": a restore is made in place; fork the snapshot",
+                     {{"vm_id", row.vm_id}, {"host_id", snapshot.host_id}});
   const base::Nanos at = core.wall();
   const std::uint64_t expected = row.generation++;
   OperationRow op = core.new_operation("restore", row, info);
