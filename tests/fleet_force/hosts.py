@@ -1,0 +1,168 @@
+"""Host agents behind TLS: both sides show certificates, and whoever shows a wrong one or none gets nothing. Their signals.
+
+usage: hosts.py COMMAND
+"""
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+
+from fleet import Fleet, free_port, run_tests, wait_for
+
+CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+
+
+class Authority:
+    """An authority of its own, with what it signs, as files."""
+
+    def __init__(self, folder, name):
+        self.folder, self.name = folder, name
+        self.pem, self.key = folder / f"{name}.pem", folder / f"{name}.key"
+        self._openssl("req", "-x509", *CURVE, "-days", "1", "-keyout", self.key, "-out", self.pem, "-subj",
+                      f"/CN={name}", "-addext", "basicConstraints=critical,CA:TRUE")
+
+    def issue(self, name):
+        key, request, pem, names = (self.folder / f"{self.name}-{name}.{kind}" for kind in ("key", "csr", "pem", "ext"))
+        names.write_text("subjectAltName=IP:127.0.0.1")
+        self._openssl("req", *CURVE, "-keyout", key, "-out", request, "-subj", f"/CN={name}")
+        self._openssl("x509", "-req", "-in", request, "-CA", self.pem, "-CAkey", self.key, "-days", "1", "-out", pem,
+                      "-extfile", names)
+        return pem, key
+
+    @staticmethod
+    def _openssl(*words):
+        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
+
+
+def agent(fleet, port, certificate, clients=None):
+    """An agent that registers itself nowhere."""
+    settings = {
+        "FC_AGENT_TOKEN": "token-of-h1", "FC_AGENT_PORT": str(port), "FC_AGENT_BIND": "127.0.0.1",
+        "PUBLIC_HOST": "127.0.0.1", "FC_DIR": str(fleet.folder / "host"), "FUSEBOX_HOST_BACKEND": "stub",
+        "FC_AGENT_TLS_CERT": str(certificate[0]), "FC_AGENT_TLS_KEY": str(certificate[1]),
+        "FUSEBOX_DATA": str(fleet.folder / "user"),
+    }
+    if clients:
+        settings["FC_AGENT_TLS_CLIENT_CA"] = str(clients)
+    process = fleet.run("host", [fleet.command, "host"], settings)
+    wait_for("the agent listens", lambda: shown(port) is not None, process=process)
+    return process
+
+
+def shown(port):
+    """The certificate an agent shows, as it is sent."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as plain:
+        with context.wrap_socket(plain) as secured:
+            return secured.getpeercert(binary_form=True)
+
+
+def both_sides(command):
+    with Fleet(command) as fleet:
+        ours, theirs = Authority(fleet.folder, "ours"), Authority(fleet.folder, "theirs")
+        port = free_port()
+        host = agent(fleet, port, ours.issue("agent"), clients=ours.pem)
+        server = fleet.serve()
+        client, rogue = ours.issue("control-plane"), theirs.issue("control-plane")
+
+        def register(**tls):
+            fields = {name: path.read_text() if hasattr(path, "read_text") else path for name, path in tls.items()}
+            return server.client.call("POST", "/v1/hosts", {
+                "id": "h1", "url": f"https://127.0.0.1:{port}", "token": "token-of-h1", "backend": "stub",
+                "capacity": {"vm_count": 5}, "tls": fields})
+
+        refused = {
+            "no client certificate": {"ca_pem": ours.pem},
+            "a client certificate of another authority": {
+                "ca_pem": ours.pem, "client_cert_pem": rogue[0], "client_key_pem": rogue[1]},
+            "another authority for the agent": {
+                "ca_pem": theirs.pem, "client_cert_pem": client[0], "client_key_pem": client[1]},
+            "another fingerprint": {
+                "fingerprint_sha256": "ab" * 32, "client_cert_pem": client[0], "client_key_pem": client[1]},
+        }
+        for what, tls in refused.items():
+            status, answer = register(**tls)
+            assert status == 502, (what, status, answer)
+            assert server.client.call("GET", "/v1/hosts/h1")[0] == 404, what
+
+        status, answer = register(ca_pem=ours.pem, client_cert_pem=client[0], client_key_pem=client[1])
+        assert status == 201, answer
+        assert client[1].read_text() not in str(answer), "the key is told to nobody"
+        status, made = server.client.call("POST", "/v1/environments", {"task_id": "a", "spec": {"host_id": "h1"}})
+        assert status == 201 and made["host_id"] == "h1", made
+        # The certificate is kept, sealed: a server that starts again shows it.
+        server.stop()
+        server = fleet.serve()
+        status, made = server.client.call("POST", "/v1/environments", {"task_id": "b", "spec": {"host_id": "h1"}})
+        assert status == 201, made
+        assert server.client.call("DELETE", "/v1/environments/fuse-a")[0] in (200, 204)
+        assert host.alive()
+        key = client[1].read_text().splitlines()[1].encode()
+        for file in (fleet.folder / "data").rglob("*"):
+            assert not file.is_file() or key not in file.read_bytes(), f"{file} holds the client key"
+
+
+def new_certificate(command):
+    with Fleet(command) as fleet:
+        ours = Authority(fleet.folder, "ours")
+        first, second = ours.issue("first"), ours.issue("second")
+        certificate = fleet.folder / "agent.pem", fleet.folder / "agent.key"
+        for source, target in zip(first, certificate):
+            target.write_bytes(source.read_bytes())
+        port = free_port()
+        host = agent(fleet, port, certificate)
+        before = shown(port)
+        assert before == ssl.PEM_cert_to_DER_cert(first[0].read_text())
+        for source, target in zip(second, certificate):
+            target.write_bytes(source.read_bytes())
+        assert shown(port) == before, "nothing is read before it is said"
+        host.child.send_signal(signal.SIGHUP)
+        after = ssl.PEM_cert_to_DER_cert(second[0].read_text())
+        wait_for("the new certificate is shown", lambda: shown(port) == after, process=host)
+
+
+def stop(command):
+    with Fleet(command) as fleet:
+        port = free_port()
+        host = agent(fleet, port, Authority(fleet.folder, "ours").issue("agent"))
+        assert host.stop() == 0, host.text()
+        try:
+            shown(port)
+        except OSError:
+            pass
+        else:
+            raise AssertionError("somebody still listens")
+
+
+def second_signal(command):
+    with Fleet(command) as fleet:
+        port = free_port()
+        host = agent(fleet, port, Authority(fleet.folder, "ours").issue("agent"))
+        # A request that does not come to its end holds the first stop up.
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", port)) as plain, context.wrap_socket(plain) as slow:
+            slow.sendall(b"POST /v1/vm HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token-of-h1\r\nContent-Length: 9\r\n\r\n")
+            host.child.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            host.child.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            host.child.wait(10)
+            assert time.monotonic() - began < 5
+
+
+def main():
+    command = sys.argv[1]
+    return run_tests([
+        ("both sides show certificates, and none goes without the right one", lambda: both_sides(command)),
+        ("a new certificate is read at SIGHUP", lambda: new_certificate(command)),
+        ("SIGTERM ends an agent with status 0", lambda: stop(command)),
+        ("a second signal does not wait for anybody", lambda: second_signal(command)),
+    ])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
