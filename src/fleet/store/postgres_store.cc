@@ -103,8 +103,8 @@ void PostgresStore::commit(std::span<PendingWrite> batch) {
   }
   if (!committed) {
     tell(committed.error());
-  } else if (CommitObserver* const observer = observer_.load()) {
-    deliver(*committed, *observer);
+  } else {
+    observer_.tell([&](CommitObserver& observer) { deliver(*committed, observer); });
   }
   if (options_.timing) {
     options_.timing("commit", std::chrono::duration<double>(options_.clock->monotonic() - begun).count());

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "fleet/store/committer.h"
+#include "fleet/store/observer_slot.h"
 #include "fleet/store/postgres_connection.h"
 #include "fleet/store/postgres_watch.h"
 #include "fleet/store/store.h"
@@ -51,7 +52,7 @@ class PostgresStore final : public Store {
 
   base::Task<base::Result<void>> write(base::Executor& executor, WriteWork work) override;
   base::Task<base::Result<void>> read(base::Executor& executor, ReadWork work) override;
-  void observe(CommitObserver* observer) override { observer_.store(observer); }
+  void observe(CommitObserver* observer) override { observer_.set(observer); }
   base::Task<StoreStatus> probe(base::Executor& executor) override;
   std::string_view kind() const noexcept override { return "postgres"; }
   bool replicated() const noexcept override { return true; }
@@ -72,7 +73,7 @@ class PostgresStore final : public Store {
   base::Result<void> read_on(PostgresLine& line, const ReadWork& work);
 
   StoreOptions options_;
-  std::atomic<CommitObserver*> observer_ = nullptr;
+  ObserverSlot observer_;
   std::unique_ptr<PostgresWatch> watch_;
   PostgresLine writer_;
   std::mutex reads_mutex_;

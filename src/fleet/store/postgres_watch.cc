@@ -23,8 +23,7 @@ constexpr sql::Query kSince{"env_events_since", "zi",
 
 base::Result<std::unique_ptr<PostgresWatch>> PostgresWatch::start(PostgresConnection::Settings listener,
                                                                   PostgresConnection::Settings leader,
-                                                                  const base::Clock& clock,
-                                                                  std::atomic<CommitObserver*>& observer) {
+                                                                  const base::Clock& clock, ObserverSlot& observer) {
   FB_TRY(auto connection, PostgresConnection::open(listener));
   FB_CHECK(connection->script(std::string(kListen)));
   return std::unique_ptr<PostgresWatch>(
@@ -32,7 +31,7 @@ base::Result<std::unique_ptr<PostgresWatch>> PostgresWatch::start(PostgresConnec
 }
 
 PostgresWatch::PostgresWatch(PostgresConnection::Settings listener, PostgresConnection::Settings leader,
-                             const base::Clock& clock, std::atomic<CommitObserver*>& observer,
+                             const base::Clock& clock, ObserverSlot& observer,
                              std::unique_ptr<PostgresConnection> listening)
     : listener_settings_(std::move(listener)),
       leader_settings_(std::move(leader)),
@@ -135,9 +134,9 @@ void PostgresWatch::hear(const PostgresConnection::Notification& notification) {
   const std::string_view payload = notification.payload;
   if (notification.channel == "fusebox_cache") {
     const std::size_t colon = payload.find(':');
-    CommitObserver* const observer = observer_.load();
-    if (colon == std::string_view::npos || observer == nullptr) return;
-    return observer->cache_changed(payload.substr(0, colon), payload.substr(colon + 1));
+    if (colon == std::string_view::npos) return;
+    return observer_.tell(
+        [&](CommitObserver& observer) { observer.cache_changed(payload.substr(0, colon), payload.substr(colon + 1)); });
   }
   const std::size_t colon = payload.rfind(':');
   EnvEventRow event;
@@ -148,10 +147,10 @@ void PostgresWatch::hear(const PostgresConnection::Notification& notification) {
 }
 
 void PostgresWatch::told_of(EnvEventRow event) {
-  CommitObserver* const observer = observer_.load();
-  if (observer == nullptr) return;
-  observer->env_event(event);
-  observer->environment_changed(event.vm_id);
+  observer_.tell([&](CommitObserver& observer) {
+    observer.env_event(event);
+    observer.environment_changed(event.vm_id);
+  });
 }
 
 void PostgresWatch::lead() {

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/files.h"
+#include "fleet/store/observer_slot.h"
 #include "fleet/store/postgres_connection.h"
 #include "fleet/store/store.h"
 
@@ -30,8 +31,7 @@ class PostgresWatch {
   // Listens when this returns: no commit of others from then on is missed.
   static base::Result<std::unique_ptr<PostgresWatch>> start(PostgresConnection::Settings listener,
                                                             PostgresConnection::Settings leader,
-                                                            const base::Clock& clock,
-                                                            std::atomic<CommitObserver*>& observer);
+                                                            const base::Clock& clock, ObserverSlot& observer);
   ~PostgresWatch();
   PostgresWatch(const PostgresWatch&) = delete;
   PostgresWatch& operator=(const PostgresWatch&) = delete;
@@ -43,7 +43,7 @@ class PostgresWatch {
 
  private:
   PostgresWatch(PostgresConnection::Settings listener, PostgresConnection::Settings leader, const base::Clock& clock,
-                std::atomic<CommitObserver*>& observer, std::unique_ptr<PostgresConnection> listening);
+                ObserverSlot& observer, std::unique_ptr<PostgresConnection> listening);
   enum class Leader : std::uint8_t { none, self, other };
   void listen(std::unique_ptr<PostgresConnection> connection);
   void lead();
@@ -60,7 +60,7 @@ class PostgresWatch {
 
   PostgresConnection::Settings listener_settings_, leader_settings_;
   const base::Clock& clock_;
-  std::atomic<CommitObserver*>& observer_;
+  ObserverSlot& observer_;
   base::Fd stop_;  // an eventfd
   std::atomic<Leader> leader_ = Leader::none;
   std::atomic<int> writer_ = 0, writer_before_ = 0;

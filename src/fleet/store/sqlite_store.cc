@@ -106,7 +106,7 @@ void SqliteStore::commit(std::span<PendingWrite> batch) {
   }();
   if (committed) {
     last_failure_.store(0);
-    if (CommitObserver* const observer = observer_.load()) deliver(*committed, *observer);
+    observer_.tell([&](CommitObserver& observer) { deliver(*committed, observer); });
   } else if (const std::string_view failure = failure_class(committed.error()); !failure.empty()) {
     last_failure_.store(index_of(failure));
     if (options_.failed) options_.failed(failure);

@@ -12,6 +12,7 @@
 
 #include "base/files.h"
 #include "fleet/store/committer.h"
+#include "fleet/store/observer_slot.h"
 #include "fleet/store/sqlite_checkpointer.h"
 #include "fleet/store/sqlite_connection.h"
 #include "fleet/store/store.h"
@@ -35,7 +36,7 @@ class SqliteStore final : public Store {
 
   base::Task<base::Result<void>> write(base::Executor& executor, WriteWork work) override;
   base::Task<base::Result<void>> read(base::Executor& executor, ReadWork work) override;
-  void observe(CommitObserver* observer) override { observer_.store(observer); }
+  void observe(CommitObserver* observer) override { observer_.set(observer); }
   base::Task<StoreStatus> probe(base::Executor& executor) override;
   std::string_view kind() const noexcept override { return "sqlite"; }
   bool replicated() const noexcept override { return false; }
@@ -59,7 +60,7 @@ class SqliteStore final : public Store {
   std::mutex memory_mutex_;                           // of writer_, in memory
   std::mutex readers_mutex_;
   std::vector<std::unique_ptr<SqliteConnection>> readers_;  // guarded by readers_mutex_
-  std::atomic<CommitObserver*> observer_ = nullptr;
+  ObserverSlot observer_;
   std::atomic<std::uint8_t> last_failure_ = 0;  // index of a class
   std::unique_ptr<Committer> committer_;        // last: its thread uses all of the above
 };
