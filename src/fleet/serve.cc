@@ -67,6 +67,17 @@ void wait_for_stop(ControlPlane& plane, base::Logger& logger, const sigset_t& se
   }
 }
 
+// Who asks twice does not wait: nothing is lost that a kill -9 would not lose.
+void let_signals_end_it() {
+  sigset_t ending;
+  ::sigemptyset(&ending);
+  for (const int one : {SIGINT, SIGTERM}) {
+    std::signal(one, SIG_DFL);
+    ::sigaddset(&ending, one);
+  }
+  ::pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);
+}
+
 }  // namespace
 
 int run_serve(std::span<const std::string> args, const ServeOptions& options) {
@@ -110,6 +121,7 @@ int run_serve(std::span<const std::string> args, const ServeOptions& options) {
               {"auth", std::string_view(is_open(config) ? "open" : "required")}});
   if (options.ready) options.ready((*plane)->port());
   wait_for_stop(**plane, logger, set);
+  let_signals_end_it();
   (*plane)->stop();
   logger.log(base::LogLevel::info, "serve", "stopped");
   return 0;

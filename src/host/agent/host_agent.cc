@@ -236,6 +236,14 @@ int run_host(HostOptions options, const ProviderFactory& make_provider) {
       logger.log(base::LogLevel::error, "host", "certificates not reloaded",
                  {{"error", std::string_view(reloaded.error().message)}});
   }
+  // Who asks twice does not wait: nothing is lost that a kill -9 would not lose.
+  sigset_t ending;
+  sigemptyset(&ending);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    std::signal(signal, SIG_DFL);
+    sigaddset(&ending, signal);
+  }
+  ::pthread_sigmask(SIG_UNBLOCK, &ending, nullptr);
   const bool in_time = (*agent)->stop();
   logger.log(base::LogLevel::info, "host", "stopped", {{"in_time", in_time}});
   return 0;
