@@ -1,12 +1,15 @@
-"""Host agents behind TLS: both sides show certificates, and whoever shows a wrong one or none gets nothing. Their signals.
+"""Host agents: certificates on both sides, where whoever shows a wrong one or none gets nothing; their signals; and where
+what runs on one may connect to.
 
-usage: hosts.py COMMAND
+usage: hosts.py COMMAND IMAGES
 """
+import os
 import signal
 import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 
 from fleet import Fleet, free_port, run_tests, wait_for
@@ -154,12 +157,58 @@ def second_signal(command):
             assert time.monotonic() - began < 5
 
 
+class Listener:
+    """Says `pong` to whoever connects, and counts them."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.came = 0
+        threading.Thread(target=self._answer, daemon=True).start()
+
+    def _answer(self):
+        while True:
+            peer, _ = self.socket.accept()
+            self.came += 1
+            with peer:
+                peer.sendall(b"pong")
+
+
+def egress(command, images):
+    with Fleet(command) as fleet:
+        store = fleet.folder / "user"
+        subprocess.run([command, "image", "import", f"{images}/js.wapp", "--name", "js"], check=True,
+                       capture_output=True, env={**os.environ, "FUSEBOX_DATA": str(store)})
+        allowed, other = Listener(), Listener()
+        server = fleet.serve()
+        fleet.host("h1", server, backend="wasm", image_store=store)
+        rules = {"default": "deny", "allow": [
+            {"cidr": "127.0.0.1/32", "ports": [allowed.port]}, {"host": "localhost", "ports": [allowed.port]}]}
+        status, made = server.client.call("POST", "/v1/environments", {
+            "task_id": "a", "spec": {"image": "js", "backend": "wasm", "host_id": "h1", "egress": rules}})
+        assert status == 201, made
+
+        def read(name):
+            code = f"try {{ console.log(std.readFile('/net/{name}')) }} catch (e) {{ console.log(String(e)) }}"
+            status, done = server.client.call("POST", "/v1/environments/fuse-a?action=exec",
+                                              {"cmd": ["js", "-e", code], "timeout_ms": 10_000})
+            assert status == 200, done
+            return done["stdout"].strip()
+
+        assert read(f"127.0.0.1:{allowed.port}") == "pong"
+        # A name that leads to this machine is refused, whoever it says it is.
+        assert read(f"localhost:{allowed.port}").endswith("Permission denied"), read(f"localhost:{allowed.port}")
+        assert "No such file" in read(f"127.0.0.1:{other.port}"), read(f"127.0.0.1:{other.port}")
+        assert (allowed.came, other.came) == (1, 0), (allowed.came, other.came)
+
+
 def main():
-    command = sys.argv[1]
+    command, images = sys.argv[1:3]
     return run_tests([
         ("both sides show certificates, and none goes without the right one", lambda: both_sides(command)),
         ("a new certificate is read at SIGHUP", lambda: new_certificate(command)),
         ("SIGTERM ends an agent with status 0", lambda: stop(command)),
+        ("an environment reaches the address it may and no other", lambda: egress(command, images)),
         ("a second signal does not wait for anybody", lambda: second_signal(command)),
     ])
 
