@@ -246,7 +246,9 @@ TEST(Limits, BoundLogins) {
   int last = 0;
   for (int count = 0; count < 11; ++count) {
     last = server.ask("POST", "/login", R"({"token":"wrong"})", {{"X-Forwarded-For", "9.9.9.9"}}, "").status;
-    if (count < 10) ASSERT_EQ(last, 401) << count;
+    if (count < 10) {
+      ASSERT_EQ(last, 401) << count;
+    }
   }
   EXPECT_EQ(last, 429);
 }

@@ -53,10 +53,10 @@ void LiveStreams::check_soon() {
 base::Task<void> LiveStreams::check() {
   while (std::exchange(again_, false)) {
     std::set<std::string> keys;
-    std::set<base::Bytes> logins;
+    std::set<std::string, std::less<>> logins;  // hashes; of bytes, gcc 12 warns of an overlong comparison
     for (const Entry* entry : entries_) {
       if (entry->principal_->is_key) keys.insert(entry->principal_->id);
-      if (!entry->principal_->login_sha256.empty()) logins.insert(entry->principal_->login_sha256);
+      if (!entry->principal_->login_sha256.empty()) logins.emplace(base::as_text(entry->principal_->login_sha256));
     }
     if (keys.empty() && logins.empty()) continue;
     const base::Nanos now = executor_.clock().wall();
@@ -67,7 +67,7 @@ base::Task<void> LiveStreams::check() {
         key = row && is_live(*row, now) ? keys.erase(key) : std::next(key);
       }
       for (auto login = logins.begin(); login != logins.end();) {
-        FB_TRY(const auto row, reader.login(*login));
+        FB_TRY(const auto row, reader.login(base::as_bytes(*login)));
         login = row && is_live(*row, now) ? logins.erase(login) : std::next(login);
       }
       return {};
@@ -75,7 +75,8 @@ base::Task<void> LiveStreams::check() {
     if (!read) continue;
     for (Entry* entry : entries_) {
       const Principal& principal = *entry->principal_;
-      if ((principal.is_key && keys.contains(principal.id)) || logins.contains(principal.login_sha256)) end(*entry);
+      if ((principal.is_key && keys.contains(principal.id)) || logins.contains(base::as_text(principal.login_sha256)))
+        end(*entry);
     }
   }
   checking_ = false;
