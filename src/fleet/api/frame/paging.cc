@@ -93,7 +93,8 @@ base::Result<std::optional<SnapshotAfter>> read_snapshot_cursor(std::string_view
   FB_TRY(const auto document, decode(text));
   FB_TRY(const std::string created_at, member(document, "created_at"));
   const auto at = base::parse_rfc3339(created_at);
-  if (!at) return invalid();
+  // No snapshot has the zero time: stored, it is no time at all, and nothing would come after it.
+  if (!at || std::chrono::floor<std::chrono::microseconds>(*at).count() == 0) return invalid();
   FB_TRY(std::string id, member(document, "id"));
   return std::optional<SnapshotAfter>(SnapshotAfter{*at, std::move(id)});
 }

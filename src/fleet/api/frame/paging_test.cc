@@ -44,6 +44,9 @@ TEST(Paging, OthersAreRefused) {
   EXPECT_FALSE(read_number_cursor(write_cursor("-1")));
   EXPECT_FALSE(read_number_cursor(write_cursor("1x")));
   EXPECT_FALSE(read_snapshot_cursor(write_cursor("snap-1"))) << "without its time";
+  EXPECT_FALSE(read_snapshot_cursor(write_snapshot_cursor({base::Nanos{0}, "snap-1"}))) << "no time at all";
+  const std::string epoch = "eyJjcmVhdGVkX2F0IjoiMTk3MC0wMS0wMVQwMDowMDowMFoiLCJpZCI6InNuYXAtMSJ9";
+  EXPECT_FALSE(read_snapshot_cursor(epoch)) << "the same, written another way";
 }
 
 }  // namespace
