@@ -128,11 +128,11 @@ class Sleeper final : public TestTask {
  public:
   Sleeper(Ends& ends, const base::Clock& clock, base::Nanos until) : TestTask(ends), clock_(clock), until_(until) {}
   Turn turn() override {
-    ++turns;
     waits_.clear();
-    if (stopped || clock_.monotonic() >= until_) return Turn::done;
-    waits_.until(until_);
-    return Turn::wait;
+    const bool over = stopped || clock_.monotonic() >= until_;
+    if (!over) waits_.until(until_);
+    ++turns;  // last: who sees it may move the clock
+    return over ? Turn::done : Turn::wait;
   }
   std::atomic<int> turns{0};
   std::atomic<bool> stopped{false};
