@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "fleet/api/api.h"
+#include "fleet/clear_tokens.h"
 #include "fleet/engine/make_engine.h"
 #include "fleet/metrics/engine_meters.h"
 
@@ -139,6 +140,7 @@ struct ControlPlane::Impl {
 
   base::Result<void> serve() {
     FB_CHECK(run_on(engine_loop, check_key(*store, *vault, engine_loop, options.clock->wall())));
+    if (options.store.import_plaintext) FB_CHECK(import_clear_tokens());
     FB_TRY(const std::vector<KeyRingRow> ring,
            run_on(engine_loop,
                   store->get<std::vector<KeyRingRow>>(engine_loop, [](Reader& reader) { return reader.key_ring(); })));
@@ -154,6 +156,13 @@ struct ControlPlane::Impl {
     relay.to(api.get());
     api->prepare(options.http);
     FB_TRY(server, http::Server::listen(http_pointers, options.http, api->handler()));
+    return {};
+  }
+
+  base::Result<void> import_clear_tokens() {
+    FB_TRY(const std::vector<std::string> hosts, run_on(engine_loop, seal_clear_tokens(*store, *vault, engine_loop)));
+    for (const std::string& host_id : hosts)
+      options.logger->log(base::LogLevel::info, "store", "clear-text host token sealed", {{"host_id", host_id}});
     return {};
   }
 
