@@ -309,6 +309,34 @@ TYPED_TEST_P(ProviderConformance, SnapshotsOutliveTheirEnvironment) {
   EXPECT_EQ(*this->get("b", "/f"), "kept");  // what was made of it goes on
 }
 
+TYPED_TEST_P(ProviderConformance, StatsTellTheBytesThatWereWritten) {
+  const auto bytes = [this](const std::string& vm) {
+    const auto stats = this->await(this->provider().stats(this->call(), vm));
+    EXPECT_TRUE(stats) << stats.error().message;
+    return stats ? stats->disk_bytes : 0;
+  };
+  ASSERT_TRUE(this->create("a"));
+  EXPECT_EQ(bytes("a"), 0u);  // the image is not its own
+  ASSERT_TRUE(this->put("a", "/f", std::string(1000, 'x')));
+  EXPECT_EQ(bytes("a"), 1000u);
+  ASSERT_TRUE(this->put("a", "/d/e/g", std::string(234, 'x')));
+  EXPECT_EQ(bytes("a"), 1234u);
+  ASSERT_TRUE(this->put("a", "/f", std::string(100, 'y')));
+  EXPECT_EQ(bytes("a"), 334u);
+  const auto made = this->await(this->provider().snapshot(this->call(), "a", {}));
+  ASSERT_TRUE(made);
+  EXPECT_EQ(bytes("a"), 334u);
+  ForkSpec fork;
+  fork.name = "b";
+  fork.snapshot_id = made->snapshot_id;
+  ASSERT_TRUE(this->await(this->provider().fork(this->call(), "a", fork)));
+  ASSERT_TRUE(this->put("b", "/h", "12345"));
+  EXPECT_EQ(bytes("b"), 339u);
+  EXPECT_EQ(bytes("a"), 334u);
+  ASSERT_TRUE(this->await(this->provider().remove_file(this->call(), "a", "/d", true)));
+  EXPECT_LE(bytes("a"), 334u);  // what a snapshot holds may go on counting
+}
+
 TYPED_TEST_P(ProviderConformance, SecretsAreInNoSnapshotForkOrArchive) {
   ASSERT_TRUE(this->create("a"));
   ASSERT_TRUE(this->await(this->provider().upload(this->call(), "a", "/fuse/secrets.json", "s3cr3t", std::nullopt)));
@@ -334,7 +362,7 @@ TYPED_TEST_P(ProviderConformance, AttachIsNotSupported) {
 REGISTER_TYPED_TEST_SUITE_P(ProviderConformance, CreatesOnceAndAnswersTheSameOperationAgain, MapsNamesAsTheWireDoes,
                             RefusesCommandsOfAnOlderGenerationAlsoAfterTheEnd, DestroyOfWhatIsGoneSaysSo,
                             ListsByPrefixInOrder, KeepsFiles, RefusesPathsThatAreNotClean, SnapshotsRestoresAndForks,
-                            SnapshotsOutliveTheirEnvironment, SecretsAreInNoSnapshotForkOrArchive,
-                            AttachIsNotSupported);
+                            SnapshotsOutliveTheirEnvironment, StatsTellTheBytesThatWereWritten,
+                            SecretsAreInNoSnapshotForkOrArchive, AttachIsNotSupported);
 
 }  // namespace fusebox::host

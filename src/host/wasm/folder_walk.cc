@@ -32,6 +32,7 @@ FolderWalk::FolderWalk(vfs::Mount& mount, const base::Clock& clock)
 
 Result<void> FolderWalk::enter(const std::string& folder) {
   auto opened = mount_.open(call_, folder, {.directory = true, .follow = false});
+  if (!opened && opened.error() == vfs::Errno::noent && !folder.empty()) return {};  // gone meanwhile
   if (!opened) return failed(folder, opened.error());
   Names names;
   if (const auto listed = (*opened)->list(call_, 0, names); !listed) return failed(folder, listed.error());

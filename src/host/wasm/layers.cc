@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <charconv>
+#include <limits>
 
 #include "base/files.h"
 #include "host/wasm/folder_walk.h"
@@ -42,6 +43,17 @@ Result<base::Fd> open_root(const fs::path& path) {
   base::Fd fd = base::Fd::adopt(::open(path.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!fd) return base::fail(base::errno_error("opening a layer", errno));
   return fd;
+}
+
+Result<std::uint64_t> walked_bytes(vfs::Mount& mount, const base::Clock& clock, std::uint64_t most) {
+  std::uint64_t bytes = 0;
+  FolderWalk walk(mount, clock);
+  while (bytes <= most) {
+    FB_TRY(const auto entry, walk.next());
+    if (!entry) break;
+    if (entry->stat.type == FileType::regular) bytes += entry->stat.size;
+  }
+  return bytes;
 }
 
 // Writes one layer's entries into a folder.
@@ -230,6 +242,13 @@ Result<LayerPtr> LayerStore::copy(const fs::path& from, const base::Clock& clock
   return made;
 }
 
+Result<std::uint64_t> LayerStore::written_bytes(std::uint64_t number, const base::Clock& clock) const {
+  if (!exists(number)) return 0;
+  auto mount = vfs::open_host_folder(path_of(number), layer_options(true));
+  if (!mount) return exists(number) ? Result<std::uint64_t>(std::unexpected(std::move(mount.error()))) : 0;
+  return walked_bytes(**mount, clock, std::numeric_limits<std::uint64_t>::max());
+}
+
 Result<LayerPtr> LayerStore::merge(const LayerChain& chain, const base::Clock& clock) {
   LayerPtr made = freeze(new_number());
   FB_TRY(Filler filler, Filler::create(made->path()));
@@ -271,13 +290,10 @@ Result<void> write_layer_tar(const LayerTar& tar, const base::Clock& clock, cons
 Result<std::uint64_t> content_bytes(const LayerChain& chain, const base::Clock& clock, std::uint64_t most) {
   std::uint64_t bytes = 0;
   for (const LayerPtr& layer : chain) {
+    if (bytes > most) break;
     FB_TRY(const auto mount, layer->mount());
-    FolderWalk walk(*mount, clock);
-    while (bytes <= most) {
-      FB_TRY(const auto entry, walk.next());
-      if (!entry) break;
-      if (entry->stat.type == FileType::regular) bytes += entry->stat.size;
-    }
+    FB_TRY(const std::uint64_t more, walked_bytes(*mount, clock, most - bytes));
+    bytes += more;
   }
   return bytes;
 }

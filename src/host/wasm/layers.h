@@ -66,6 +66,8 @@ class LayerStore : public std::enable_shared_from_this<LayerStore> {
 
   // A copy of a folder that may be written to meanwhile: each file as it was at some moment of the copy.
   base::Result<LayerPtr> copy(const std::filesystem::path& from, const base::Clock& clock);
+  // Bytes of content in the folder of this number, which may be written to meanwhile; 0 when there is none.
+  base::Result<std::uint64_t> written_bytes(std::uint64_t number, const base::Clock& clock) const;
   // The layers as one; contents of frozen files are shared with it.
   base::Result<LayerPtr> merge(const LayerChain& chain, const base::Clock& clock);
 

@@ -209,17 +209,4 @@ Task<Result<std::unique_ptr<http::ByteStream>>> WasmProvider::attach(CallContext
   co_return fail(Errc::unsupported, "environments of the wasm provider have no terminals");
 }
 
-Task<Result<VmStats>> WasmProvider::stats(CallContext context, std::string vm) {
-  FB_CO_TRY(WasmEnvironment * environment, find(context, vm));
-  VmStats stats;
-  stats.cpu_us = environment->cpu_us_ended;
-  for (const auto& [pid, process] : environment->processes) {
-    if (!process->guest) continue;
-    stats.cpu_us += static_cast<std::uint64_t>(process->guest->cpu_time().count()) / 1000;
-    stats.memory_bytes += process->guest->memory_bytes();
-    stats.processes += process->running() ? 1 : 0;
-  }
-  co_return stats;
-}
-
 }  // namespace fusebox::host

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/wait.h"
 #include "host/common/names.h"
+#include "host/wasm/elsewhere.h"
 #include "host/wasm/layer_archive.h"
 #include "host/wasm/layer_stack.h"
 #include "host/wasm/wasm_provider.h"
@@ -22,14 +23,6 @@ namespace {
 
 base::Error no_snapshot() {
   return {Errc::not_found, "snapshot not found", {}, nullptr};
-}
-
-// Not a task itself: a lambda that is a parameter of a coroutine and a temporary of a co_await is destroyed twice by gcc 12.
-template <class T, class Work>
-base::Completion<Result<T>> elsewhere(const vfs::Offload& offload, Work work) {
-  const base::Completion<Result<T>> done;
-  offload(std::make_unique<std::function<void()>>([done, work = std::move(work)] { done.set(work()); }));
-  return done;
 }
 
 struct Sized {
