@@ -8,6 +8,7 @@
 #include "base/wait.h"
 #include "fleet/store/failure_class.h"
 #include "fleet/store/migrate.h"
+#include "fleet/store/timed_connection.h"
 #include "fleet/store/tx.h"
 
 namespace fusebox::fleet {
@@ -129,7 +130,8 @@ base::Result<void> PostgresStore::read_on(PostgresLine& line, const ReadWork& wo
     FB_TRY(PostgresConnection* const connection, line.get());
     done = connection->begin();
     if (done) {
-      SqlTx reader(*connection, *options_.clock);
+      TimedConnection timed(*connection, *options_.clock, options_.timing);
+      SqlTx reader(timed, *options_.clock);
       done = work(reader);
       connection->rollback();
     }

@@ -1,4 +1,6 @@
 // orchestrator_snapshots, and the copies hosts could not delete.
+#include <map>
+
 #include "fleet/store/queries.h"
 #include "fleet/store/tx.h"
 #include "fleet/store/words.h"
@@ -28,6 +30,16 @@ constexpr sql::Query kChildren{"count_children", "t",
 constexpr sql::Query kUse{"snapshot_use", "t",
                           "SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM orchestrator_snapshots "
                           "WHERE tenant_id = ?1 AND state IN ('creating', 'ready', 'restoring') AND mode <> 'build'"};
+// A row in error is on its host when it waits for another try of its deletion.
+constexpr sql::Query kHostSnapshots{
+    "host_snapshots", "",
+    "SELECT host_id, COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT), 0 FROM orchestrator_snapshots "
+    "WHERE (state IN ('ready', 'restoring', 'deleting') OR (state = 'error' AND next_retry_at IS NOT NULL)) "
+    "AND snapshot_id NOT LIKE 'fork-seed-%' GROUP BY host_id UNION ALL "
+    "SELECT host_id, 0, 0, CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM orchestrator_leaked_artifacts "
+    "GROUP BY host_id"};
+constexpr sql::Query kSeedsInUse{
+    "seeds_in_use", "", "SELECT DISTINCT source_snapshot_id FROM orchestrator_vms WHERE source_snapshot_id <> ''"};
 constexpr sql::Query kPastRetention{"snapshots_due", "zi",
                                     FUSEBOX_SELECT_SNAPSHOT
                                     " WHERE retention_until IS NOT NULL AND retention_until <= ?1 "
@@ -180,6 +192,28 @@ base::Result<Reader::SnapshotUse> SqlTx::snapshot_use(std::string_view tenant_id
   FB_CHECK(query(kUse, {tenant_id},
                  [&](const sql::Row& row) { use = {.count = unsigned_at(row, 0), .bytes = unsigned_at(row, 1)}; }));
   return use;
+}
+
+base::Result<std::vector<Reader::HostSnapshots>> SqlTx::host_snapshots() {
+  std::map<std::string, HostSnapshots, std::less<>> found;
+  FB_CHECK(query(kHostSnapshots, {}, [&](const sql::Row& row) {
+    HostSnapshots& one = found[text_at(row, 0)];
+    one.count += unsigned_at(row, 1);
+    one.bytes += unsigned_at(row, 2);
+    one.leaked_bytes += unsigned_at(row, 3);
+  }));
+  std::vector<HostSnapshots> all;
+  for (auto& [host_id, one] : found) {
+    one.host_id = host_id;
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+base::Result<std::vector<std::string>> SqlTx::seeds_in_use() {
+  std::vector<std::string> ids;
+  FB_CHECK(query(kSeedsInUse, {}, [&](const sql::Row& row) { ids.push_back(text_at(row, 0)); }));
+  return ids;
 }
 
 base::Result<std::vector<SnapshotRow>> SqlTx::snapshots_due(base::Nanos now, std::uint32_t limit) {

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "fleet/store/failure_class.h"
 #include "fleet/store/migrate.h"
+#include "fleet/store/timed_connection.h"
 #include "fleet/store/tx.h"
 
 namespace fusebox::fleet {
@@ -137,12 +138,16 @@ base::Task<base::Result<void>> SqliteStore::write(base::Executor& executor, Writ
 }
 
 base::Task<base::Result<void>> SqliteStore::read(base::Executor& /*executor*/, ReadWork work) {
-  co_return read_here(work);
+  base::Result<void> done = read_here(work);
+  if (!done && options_.failed)
+    if (const std::string_view failure = failure_class(done.error()); !failure.empty()) options_.failed(failure);
+  co_return done;
 }
 
 base::Result<void> SqliteStore::read_with(sql::Connection& connection, const ReadWork& work) {
   FB_CHECK(connection.begin());
-  SqlTx reader(connection, *options_.clock);
+  TimedConnection timed(connection, *options_.clock, options_.timing);
+  SqlTx reader(timed, *options_.clock);
   base::Result<void> done = work(reader);
   connection.rollback();
   return done;

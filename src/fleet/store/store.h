@@ -100,6 +100,14 @@ class Reader {
   };
   virtual base::Result<SnapshotUse> snapshot_use(
       std::string_view tenant_id) = 0;  // creating, ready, restoring; not build
+  // Of what is on each host ("" = this process); lineage rows have no bytes. Only hosts with anything are named.
+  struct HostSnapshots {
+    std::string host_id;
+    std::uint64_t count = 0, bytes = 0, leaked_bytes = 0;
+  };
+  virtual base::Result<std::vector<HostSnapshots>> host_snapshots() = 0;
+  // Ids of snapshots that environments were made from, each once.
+  virtual base::Result<std::vector<std::string>> seeds_in_use() = 0;
   // Past retention_until, or in deleting or error with a retry due.
   virtual base::Result<std::vector<SnapshotRow>> snapshots_due(base::Nanos now, std::uint32_t limit) = 0;
 
@@ -277,7 +285,8 @@ struct StoreOptions {
   const base::Clock* clock = nullptr;
   bool import_plaintext = false;
   std::uint32_t batch_max = 256;  // closures that share a commit
-  // Called on a store thread with the seconds a query took, for metrics; may be empty.
+  // Called with the seconds a query of a read took, by its name, and a batch of writes (`commit`), for metrics; may be
+  // empty. On the thread that ran it: a store's own, or (SQLite) a reader's.
   std::function<void(std::string_view query, double seconds)> timing;
   std::function<void(std::string_view failure_class)> failed;
 };

@@ -2,6 +2,7 @@
 #include "fleet/store/store.h"
 
 #include <algorithm>
+#include <mutex>
 #include <set>
 
 #include "fleet/store/store_kinds_test_support.h"
@@ -696,6 +697,89 @@ TEST_P(EveryStore, KnowsWhichSnapshotsAreDue) {
   EXPECT_EQ(due(kSomeDayUs, 9), (Ids{"deleting", "past"}));
   EXPECT_EQ(due(kSomeDayUs + 1, 9), (Ids{"deleting", "past", "failed"}));
   EXPECT_EQ(due(kSomeDayUs + 1, 2).size(), 2u);
+}
+
+TEST_P(EveryStore, TellsTheTimeOfReadsByQueryAndOfWritesByCommit) {
+  std::mutex mutex;
+  std::set<std::string, std::less<>> named;
+  store_.reset();
+  StoreOptions timed = options();
+  timed.timing = [&](std::string_view query, double seconds) {
+    const std::lock_guard lock(mutex);
+    EXPECT_GE(seconds, 0);
+    named.emplace(query);
+  };
+  auto opened = open_store(timed);
+  ASSERT_OK(opened);
+  store_.emplace(std::move(*opened));
+  ASSERT_OK(store_->get([](Reader& reader) { return reader.snapshot("snap-1"); }));
+  ASSERT_OK(store_->get([](Reader& reader) { return reader.key_ring(); }));
+  {
+    const std::lock_guard lock(mutex);
+    EXPECT_EQ(named, (std::set<std::string, std::less<>>{"snapshot", "key_ring"}));
+  }
+  ASSERT_OK(store_->put([](Tx& tx) { tx.insert_snapshot(some_snapshot("snap-1")); }));
+  store_.reset();  // its threads have ended
+  EXPECT_TRUE(named.contains("commit"));
+}
+
+TEST_P(EveryStore, CountsWhatEachHostKeepsOfSnapshots) {
+  EXPECT_TRUE(store_->get([](Reader& reader) { return reader.host_snapshots(); })->empty());
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    const auto insert = [&](const char* id, const char* host, SnapshotState state, std::int64_t bytes, bool retried) {
+      SnapshotRow row = some_snapshot(id);
+      row.host_id = host;
+      row.state = state;
+      row.size_bytes = bytes;
+      row.next_retry_at = retried ? at_us(kSomeDayUs) : base::Nanos{0};
+      tx.insert_snapshot(row);
+    };
+    insert("ready", "h1", SnapshotState::ready, 5'000'000'000, false);
+    insert("restoring", "h1", SnapshotState::restoring, 1, false);
+    insert("deleting", "h1", SnapshotState::deleting, 10, false);
+    insert("stuck", "h1", SnapshotState::error, 100, true);
+    insert("creating", "h1", SnapshotState::creating, 1'000, false);  // not yet there
+    insert("failed", "h1", SnapshotState::error, 10'000, false);      // never there
+    insert("fork-seed-1", "h1", SnapshotState::ready, 100'000, false);
+    insert("here", "", SnapshotState::ready, 7, false);
+    for (const char* id : {"s1", "s2"})
+      tx.put_leaked_artifact({.host_id = "h2",
+                              .snapshot_id = id,
+                              .digest = "d",
+                              .last_error = "e",
+                              .size_bytes = 4,
+                              .first_seen_at = at_us(kSomeDayUs),
+                              .last_try_at = at_us(kSomeDayUs)});
+  }));
+  const auto found = store_->get([](Reader& reader) { return reader.host_snapshots(); });
+  ASSERT_OK(found);
+  ASSERT_EQ(found->size(), 3u);
+  const auto expect = [](const Reader::HostSnapshots& one, const char* host, std::uint64_t count, std::uint64_t bytes,
+                         std::uint64_t leaked) {
+    EXPECT_EQ(one.host_id, host);
+    EXPECT_EQ(one.count, count) << host;
+    EXPECT_EQ(one.bytes, bytes) << host;
+    EXPECT_EQ(one.leaked_bytes, leaked) << host;
+  };
+  expect((*found)[0], "", 1, 7, 0);
+  expect((*found)[1], "h1", 4, 5'000'000'111, 0);
+  expect((*found)[2], "h2", 0, 0, 8);
+}
+
+TEST_P(EveryStore, KnowsWhatEnvironmentsWereMadeFrom) {
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    int number = 0;
+    for (const char* const seed : {"", "snap-1", "snap-2", "snap-1"}) {
+      EnvironmentRow row = some_environment("vm-" + std::to_string(number++));
+      row.task_id = row.vm_id;
+      row.source_snapshot_id = seed;
+      tx.insert_environment(row);
+    }
+  }));
+  const auto seeds = store_->get([](Reader& reader) { return reader.seeds_in_use(); });
+  ASSERT_OK(seeds);
+  EXPECT_EQ(std::set<std::string>(seeds->begin(), seeds->end()), (std::set<std::string>{"snap-1", "snap-2"}));
+  EXPECT_EQ(seeds->size(), 2u);
 }
 
 TEST_P(EveryStore, EventsAreNewestFirst) {

@@ -62,6 +62,8 @@ class SqlTx final : public Tx, private sql::Returned {
                                                          std::string_view arch) override;
   base::Result<std::uint64_t> count_children(std::string_view snapshot_id) override;
   base::Result<SnapshotUse> snapshot_use(std::string_view tenant_id) override;
+  base::Result<std::vector<HostSnapshots>> host_snapshots() override;
+  base::Result<std::vector<std::string>> seeds_in_use() override;
   base::Result<std::vector<SnapshotRow>> snapshots_due(base::Nanos now, std::uint32_t limit) override;
   base::Result<std::optional<OperationRow>> operation(std::string_view op_id) override;
   base::Result<std::optional<OperationRow>> operation_of_key(std::string_view scope, std::string_view key) override;
