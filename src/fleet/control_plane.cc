@@ -113,6 +113,12 @@ struct ControlPlane::Impl {
   ~Impl() { end(); }
 
   base::Result<void> begin() {
+    options.store.timing = [this](std::string_view query, double seconds) {
+      registry.histogram(Metric::store_query_duration, {query}).observe(seconds);
+    };
+    options.store.failed = [this](std::string_view failure) {
+      registry.counter(Metric::store_errors, {failure}).add();
+    };
     FB_TRY(store, open_store(options.store));
     store->observe(&relay);
     FB_TRY(Vault made,

@@ -101,6 +101,14 @@ TEST_F(Guests, ExecStreamsLines) {
   EXPECT_TRUE(comes_true([this] { return provider().processes_alive == 0; }));
 }
 
+TEST_F(Guests, CommandsThatEndedAreTimedByBackend) {
+  ASSERT_EQ(server_.ask("POST", kExec, R"({"cmd":["ls"]})").status, 200);
+  ASSERT_EQ(server_.ask("POST", std::string(kExec) + "&stream=1", R"({"cmd":["say","hello"]})").status, 200);
+  provider().fails = base::Error{base::Errc::unavailable, "host is gone", {}, nullptr};
+  ASSERT_EQ(server_.ask("POST", kExec, R"({"cmd":["ls"]})").status, 503);
+  EXPECT_THAT(server_.get("/metrics").body, HasSubstr(R"(orchestrator_exec_duration_seconds_count{backend="stub"} 2)"));
+}
+
 TEST_F(Guests, AStreamedCommandDiesWithItsClient) {
   {
     Talk talk(server_.port());

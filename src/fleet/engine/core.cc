@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "fleet/engine/boot_material.h"
+#include "fleet/engine/metered_provider.h"
 #include "fleet/render/views.h"
 
 namespace fusebox::fleet {
@@ -33,7 +34,9 @@ ProviderMaker maker_of(EngineParts& parts) {
       remote.client_cert_pem = tls.client_cert_pem;
       remote.client_key_pem = tls.client_key_pem;
     }
-    return std::shared_ptr<host::Provider>(parts.providers.remote(remote));
+    std::unique_ptr<host::Provider> made = parts.providers.remote(remote);
+    if (!made) return base::fail(base::Errc::invalid, "its url cannot be used");
+    return std::make_shared<MeteredProvider>(std::move(made), row.host_id, parts.meters, parts.clock);
   };
 }
 

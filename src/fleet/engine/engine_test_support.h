@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -89,12 +91,27 @@ class CountingStore final : public Store {
   std::unique_ptr<Store> inner_;
 };
 
+// What the engine counted, for tests to look at.
+class RecordingMeters final : public EngineMeters {
+ public:
+  void agent_request(std::string_view host, std::string_view op, int code, double /*seconds*/) override {
+    ++requests[std::string(host) + ' ' + std::string(op) + ' ' + std::to_string(code)];
+  }
+  void snapshots(std::string_view host, std::uint64_t count, std::uint64_t bytes, std::uint64_t leaked) override {
+    kept[std::string(host)] = {count, bytes, leaked};
+  }
+
+  using Kept = std::array<std::uint64_t, 3>;  // snapshots, their bytes, leaked bytes
+  std::map<std::string, int> requests;        // "host op code"
+  std::map<std::string, Kept> kept;           // by host
+};
+
 struct EngineTest : ::testing::Test {
   base::ManualClock clock;
   base::ManualExecutor executor{clock};
   base::SeededRandom random{7};
   base::Logger logger{clock, base::LogLevel::error, {}};
-  EngineMeters meters;
+  RecordingMeters meters;
   FakeFactory factory{executor, clock, random};
   std::unique_ptr<Vault> vault;
   std::unique_ptr<CountingStore> store;
@@ -126,13 +143,14 @@ struct EngineTest : ::testing::Test {
     store.reset();
   }
 
+  EngineParts parts() {
+    return {executor, *store, factory, *vault, clock, random, logger, meters, options, [this](std::string_view step) {
+              steps.emplace_back(step);
+              if (at_step) at_step(step);
+            }};
+  }
   void start() {
-    EngineParts parts{
-        executor, *store, factory, *vault, clock, random, logger, meters, options, [this](std::string_view step) {
-          steps.emplace_back(step);
-          if (at_step) at_step(step);
-        }};
-    auto made = await(make_engine(std::move(parts), true));
+    auto made = await(make_engine(parts(), true));
     ASSERT_TRUE(made) << made.error().message;
     engine = std::move(*made);
   }
@@ -213,6 +231,17 @@ struct EngineTest : ::testing::Test {
     EXPECT_TRUE(found);
     return found ? *found : std::nullopt;
   }
+  std::optional<SnapshotRow> snapshot_row(const std::string& id) {
+    auto found =
+        await(store->get<std::optional<SnapshotRow>>(executor, [&](Reader& reader) { return reader.snapshot(id); }));
+    EXPECT_TRUE(found);
+    return found ? *found : std::nullopt;
+  }
+  void write(Store::WriteWork work) {
+    const auto written = await(store->write(executor, std::move(work)));
+    ASSERT_TRUE(written) << written.error().message;
+  }
+  std::ptrdiff_t times_of(std::string_view step) const { return std::ranges::count(steps, step); }
   HostRow host_row(const std::string& id) {
     auto found = await(store->get<std::optional<HostRow>>(executor, [&](Reader& reader) { return reader.host(id); }));
     EXPECT_TRUE(found && *found);

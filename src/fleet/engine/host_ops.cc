@@ -7,6 +7,7 @@
 #include "fleet/engine/boot_material.h"
 #include "fleet/engine/create.h"
 #include "fleet/engine/guest.h"
+#include "fleet/engine/metered_provider.h"
 #include "fleet/engine/placement.h"
 #include "fleet/engine/removal.h"
 #include "fleet/render/views.h"
@@ -256,7 +257,9 @@ base::Task<base::Result<Outcome>> register_host(Core& core, RequestInfo info, Ho
   host::CallContext context;
   context.limit = kProbeLimit;
   context.request_id = info.request_id;
+  const base::Nanos began = core.now();
   auto capacity = co_await probe->capacity(context);
+  const double took = std::chrono::duration<double>(core.now() - began).count();
   if (capacity) {
     FB_CO_CHECK(apply_probe(row, *capacity, warnings));
     row.last_seen_at = core.wall();
@@ -289,6 +292,8 @@ base::Task<base::Result<Outcome>> register_host(Core& core, RequestInfo info, Ho
     take_capacity(*host, *capacity);
     core.hosts.changed(*host);
   }
+  // Only now: one that was refused is no host, and its name must not make a series.
+  core.parts.meters.agent_request(row.host_id, "capacity", agent_code(capacity ? nullptr : &capacity.error()), took);
   core.parts.meters.host_state(row.host_id, core.hosts.reachable(row.host_id));
   co_return outcome;
 }
@@ -374,12 +379,9 @@ base::Task<void> poll_host(Core& core, std::shared_ptr<ManagedHost> host) {
   const std::shared_ptr<host::Provider> provider = host->provider;
   if (!provider) co_return;
   const Reachability before = host->row.reach_state;
-  const base::Nanos began = core.now();
   host::CallContext context;
   context.limit = kProbeLimit;
   auto capacity = co_await provider->capacity(context);
-  core.parts.meters.agent_request(host->row.host_id, "capacity", capacity ? 200 : 0,
-                                  std::chrono::duration<double>(core.now() - began).count());
   core.heard_of({provider.get(), provider, host}, capacity ? nullptr : &capacity.error());
   if (capacity) {
     take_capacity(*host, *capacity);

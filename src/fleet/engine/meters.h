@@ -44,6 +44,9 @@ class EngineMeters {
   virtual void leader(bool /*is*/) {}
   virtual void host_room(std::string_view /*host*/, std::string_view /*resource*/, std::int64_t /*capacity*/,
                          std::int64_t /*allocated*/) {}
+  // What a host ("" = this process) keeps of snapshots, and what of that nobody can name any more.
+  virtual void snapshots(std::string_view /*host*/, std::uint64_t /*count*/, std::uint64_t /*bytes*/,
+                         std::uint64_t /*leaked_bytes*/) {}
   virtual void environments(std::string_view /*state*/, std::string_view /*backend*/, std::uint64_t /*count*/) {}
 };
 

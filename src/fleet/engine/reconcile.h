@@ -63,6 +63,7 @@ class Reconciler {
   base::Task<void> guests();  // those whose agents tell no boot id (9.5), and certificates that run out
   base::Task<void> guest(EnvironmentRow row);
   base::Task<void> gauges();
+  base::Task<void> snapshot_gauges();
   base::Task<void> reseal();  // what a former key sealed (17.1)
   base::Task<void> retention();
   base::Task<void> poll();

@@ -158,6 +158,7 @@ base::Task<void> Reconciler::gauges() {
     meters.host_room(row.host_id, "vms", row.vm_count_max, row.vm_count_allocated);
     meters.host_room(row.host_id, "gpus", row.gpus_total, row.gpus_allocated);
   }
+  co_await snapshot_gauges();
   auto counts =
       co_await core_.get<std::vector<Reader::StateCount>>([](Reader& reader) { return reader.environment_counts(); });
   if (!counts) co_return;
@@ -169,6 +170,19 @@ base::Task<void> Reconciler::gauges() {
   for (const auto& [state, backend] : counted_)
     if (!shown.contains({state, backend})) meters.environments(state, backend, 0);
   counted_ = std::move(shown);
+}
+
+// A host that keeps none shows 0: absence would be no news. What is left of removed hosts is nobody's any more.
+base::Task<void> Reconciler::snapshot_gauges() {
+  auto found =
+      co_await core_.get<std::vector<Reader::HostSnapshots>>([](Reader& reader) { return reader.host_snapshots(); });
+  if (!found) co_return;
+  std::map<std::string, Reader::HostSnapshots, std::less<>> all;
+  all.try_emplace(std::string());
+  for (const auto& host : core_.hosts.all()) all.try_emplace(host->row.host_id);
+  for (const Reader::HostSnapshots& one : *found)
+    if (const auto known = all.find(one.host_id); known != all.end()) known->second = one;
+  for (const auto& [host_id, one] : all) core_.parts.meters.snapshots(host_id, one.count, one.bytes, one.leaked_bytes);
 }
 
 base::Task<void> Reconciler::reseal() {

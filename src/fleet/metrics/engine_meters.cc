@@ -90,7 +90,8 @@ void RegistryMeters::host_state(std::string_view host, bool reachable) {
 }
 void RegistryMeters::host_gone(std::string_view host) {
   for (const Metric metric : {Metric::host_reachable, Metric::host_capacity, Metric::host_allocated,
-                              Metric::reconcile_host_failures, Metric::agent_requests, Metric::agent_request_duration})
+                              Metric::reconcile_host_failures, Metric::agent_requests, Metric::agent_request_duration,
+                              Metric::snapshots, Metric::snapshot_bytes, Metric::snapshot_leaked_bytes})
     registry_.hide(metric, host);
 }
 void RegistryMeters::fleet(std::uint64_t tracked, std::uint64_t listed) {
@@ -108,6 +109,12 @@ void RegistryMeters::host_room(std::string_view host, std::string_view resource,
                                std::int64_t allocated) {
   registry_.gauge(Metric::host_capacity, {host, resource}).set(capacity);
   registry_.gauge(Metric::host_allocated, {host, resource}).set(allocated);
+}
+void RegistryMeters::snapshots(std::string_view host, std::uint64_t count, std::uint64_t bytes,
+                               std::uint64_t leaked_bytes) {
+  registry_.gauge(Metric::snapshots, {host}).set(static_cast<std::int64_t>(count));
+  registry_.gauge(Metric::snapshot_bytes, {host}).set(static_cast<std::int64_t>(bytes));
+  registry_.gauge(Metric::snapshot_leaked_bytes, {host}).set(static_cast<std::int64_t>(leaked_bytes));
 }
 void RegistryMeters::environments(std::string_view state, std::string_view backend, std::uint64_t count) {
   registry_.gauge(Metric::environments, {state, backend}).set(static_cast<std::int64_t>(count));

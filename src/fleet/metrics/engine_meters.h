@@ -31,6 +31,7 @@ class RegistryMeters final : public EngineMeters {
   void leader(bool is) override;
   void host_room(std::string_view host, std::string_view resource, std::int64_t capacity,
                  std::int64_t allocated) override;
+  void snapshots(std::string_view host, std::uint64_t count, std::uint64_t bytes, std::uint64_t leaked_bytes) override;
   void environments(std::string_view state, std::string_view backend, std::uint64_t count) override;
 
  private:

@@ -3,6 +3,7 @@
 #include <thread>
 #include <vector>
 
+#include "fleet/metrics/engine_meters.h"
 #include "fleet/metrics/process.h"
 #include "fleet/metrics/registry.h"
 
@@ -65,6 +66,27 @@ TEST(Registry, AHostThatIsGoneIsNotShown) {
   EXPECT_NE(registry.text().find("h2"), std::string::npos);
   registry.gauge(Metric::host_reachable, {"h1"});
   EXPECT_NE(registry.text().find("h1"), std::string::npos);
+}
+
+TEST(EngineMeters, ShowWhatHostsKeepOfSnapshotsUntilTheyAreGone) {
+  Registry registry;
+  RegistryMeters meters(registry);
+  meters.snapshots("", 1, 10, 0);
+  meters.snapshots("h1", 2, 3'000'000'000, 40);
+  meters.agent_request("h1", "create", 503, 0.2);
+  std::string text = registry.text();
+  for (const char* line :
+       {R"(orchestrator_snapshots{host=""} 1)", R"(orchestrator_snapshots{host="h1"} 2)",
+        R"(orchestrator_snapshot_bytes{host="h1"} 3000000000)", R"(orchestrator_snapshot_leaked_bytes{host="h1"} 40)",
+        R"(orchestrator_agent_requests_total{host="h1",op="create",code="503"} 1)",
+        R"(orchestrator_agent_request_duration_seconds_count{host="h1",op="create",code="503"} 1)"})
+    EXPECT_TRUE(has_line(text, line)) << line;
+  meters.snapshots("h1", 0, 0, 0);
+  EXPECT_TRUE(has_line(registry.text(), R"(orchestrator_snapshot_leaked_bytes{host="h1"} 0)"));
+  meters.host_gone("h1");
+  text = registry.text();
+  EXPECT_EQ(text.find("h1"), std::string::npos) << text;
+  EXPECT_TRUE(has_line(text, R"(orchestrator_snapshots{host=""} 1)"));
 }
 
 TEST(Registry, CountsFromManyThreads) {

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -28,6 +29,10 @@ class ApiMetrics {
   void end(const RouteSpec* route, std::string_view pattern, std::string_view method, int status, base::Nanos duration);
   void auth_failure(std::string_view reason) { registry_.counter(Metric::auth_failures, {reason}).add(); }
   void event_sent(EventKind kind);
+  // A command that ended; `backend`: of its environment.
+  void exec_ended(std::string_view backend, base::Nanos duration) {
+    registry_.histogram(Metric::exec_duration, {backend}).observe(std::chrono::duration<double>(duration).count());
+  }
   void subscribers(std::size_t count) {
     registry_.gauge(Metric::sse_subscribers).set(static_cast<std::int64_t>(count));
   }

@@ -65,6 +65,7 @@ base::Task<Answer> stream_lines(Call& call, host::ProcessSpec process) {
   auto place = call.services.execs.take();
   if (!place) co_return too_many_execs();
   process.kill_with_stream = true;
+  const base::Nanos began = call.services.clock.monotonic();
   auto opened = co_await open_process({call.services.engine, call.home(), call.info(), call.id()}, std::move(process));
   if (!opened) co_return std::unexpected(std::move(opened.error()));
   const ProcessPtr running = std::move(*opened);
@@ -79,6 +80,8 @@ base::Task<Answer> stream_lines(Call& call, host::ProcessSpec process) {
       auto event = co_await next_event(there, call.home(), running);
       if (!event) break;  // the host is gone: no last line, so nobody takes it for an exit
       const bool last = event->kind == host::ProcessEvent::Kind::exit;
+      if (last)
+        call.services.metrics.exec_ended(running->lease->row().backend, call.services.clock.monotonic() - began);
       const auto written = co_await lines->line(event_json(*event));
       if (last || !written) break;
     }
@@ -98,12 +101,17 @@ base::Task<Answer> exec(Call& call) {
   if (!place) co_return too_many_execs();
   const RequestInfo info = call.info();
   const std::chrono::nanoseconds limit = request.process.timeout + kExecSlack;
+  const base::Nanos began = call.services.clock.monotonic();
+  std::string backend;
   auto result = co_await with_guest<host::ExecResult>(
       {call.services.engine, call.home(), info, call.id()},
-      [&info, limit, &process = request.process](GuestLease& guest) -> base::Task<base::Result<host::ExecResult>> {
+      [&info, limit, &process = request.process,
+       &backend](GuestLease& guest) -> base::Task<base::Result<host::ExecResult>> {
+        backend = guest.row().backend;
         co_return co_await guest.provider().exec(context_for(guest, info, limit), guest.row().host_vm_name, process);
       });
   if (!result) co_return std::unexpected(std::move(result.error()));
+  call.services.metrics.exec_ended(backend, call.services.clock.monotonic() - began);
   co_return json_reply(result_json(*result, request.base64));
 }
 
