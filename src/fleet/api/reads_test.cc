@@ -162,6 +162,34 @@ TEST(Snapshots, AreResolvedByLayer) {
       << "a key has a scope of its own";
 }
 
+TEST(Snapshots, ResolvingOneIsAUseThatIsWrittenNowAndThen) {
+  ApiServer server;
+  const base::Nanos now = std::chrono::floor<std::chrono::microseconds>(server.clock.wall());
+  SnapshotRow fresh = snapshot("fresh", 0);
+  fresh.mode = "build";
+  fresh.layer_key = "fresh";
+  fresh.arch = "amd64";
+  fresh.last_used_at = now;  // less than half a minute ago
+  SnapshotRow old = fresh;
+  old.snapshot_id = old.layer_key = "old";
+  old.last_used_at = now - std::chrono::seconds{31};
+  server.write([&](Tx& tx) -> base::Result<void> {
+    tx.insert_snapshot(fresh);
+    tx.insert_snapshot(old);
+    return {};
+  });
+  const auto last_used = [&server](const char* id) {
+    WaitingExecutor executor;
+    const auto row = executor.await(
+        server.store->get<std::optional<SnapshotRow>>(executor, [id](Reader& reader) { return reader.snapshot(id); }));
+    return row && *row ? (*row)->last_used_at : base::Nanos{0};
+  };
+  ASSERT_EQ(server.get("/v1/snapshots/resolve?layer_key=fresh&arch=amd64").status, 200);
+  ASSERT_EQ(server.get("/v1/snapshots/resolve?layer_key=old&arch=amd64").status, 200);
+  EXPECT_TRUE(http::test::comes_true([&] { return last_used("old") >= now; }));
+  EXPECT_EQ(last_used("fresh"), now);
+}
+
 TEST(Snapshots, OfOtherTenantsAreNotThere) {
   ApiServer server;
   SnapshotRow row = snapshot("s1", 0);

@@ -292,6 +292,7 @@ base::Task<base::Result<Outcome>> BootRun::commit_running(std::string endpoints_
 
 base::Task<base::Result<Outcome>> BootRun::run() {
   phase_began_ = core_.now();
+  if (boot_.seed) note_use(core_, *boot_.seed);
   if (boot_.seed && boot_.fork_of.empty() && !done_before("host_create_sent")) {
     auto pulled = co_await bring_seed(core_, boot_.row, boot_.op, *boot_.seed);
     phase("pull", pulled ? "ok" : "error");

@@ -21,6 +21,7 @@
 #include "fleet/engine/hosts.h"
 #include "fleet/engine/live.h"
 #include "fleet/engine/meters.h"
+#include "fleet/engine/snapshot_use.h"
 #include "fleet/secrets/vault.h"
 
 namespace fusebox::fleet {
@@ -58,6 +59,7 @@ struct Core {
   Awaited<bool> names;                                     // by vm_id: being created and not yet recorded
   std::multiset<std::string, std::less<>> at_work;         // op ids a task of this process works on (AtWork)
   std::set<std::string, std::less<>> stranded;             // of ours, nobody works on them: as last seen (recovery.h)
+  SnapshotUses snapshot_uses;                              // see note_use()
   base::TaskScope jobs;                                    // every operation under way
   std::map<std::uint64_t, base::Completion<bool>> pauses;  // under way, by number
   std::uint64_t next_pause = 0;

@@ -59,6 +59,7 @@ class Reconciler {
   base::Task<void> restoring();
   base::Task<void> allocations();
   base::Task<void> layers();  // by idleness, then by number (10.5)
+  base::Task<void> collect_layer(SnapshotRow layer, base::Nanos at);
   base::Task<void> leaks();   // bytes an agent could not delete when it was asked
   base::Task<void> guests();  // those whose agents tell no boot id (9.5), and certificates that run out
   base::Task<void> guest(EnvironmentRow row);

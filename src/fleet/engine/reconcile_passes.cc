@@ -19,8 +19,7 @@ using std::chrono::seconds;
 constexpr std::uint32_t kPage = 200;
 constexpr std::size_t kHealthAtOnce = 64;  // contract 13 pass 6
 constexpr base::Nanos kHealthLimit{seconds{10}};
-constexpr std::uint32_t kPruneBatch = 1000;                     // contract 16.3
-constexpr base::Nanos kRecentlyUsed{std::chrono::minutes{10}};  // contract 10.5
+constexpr std::uint32_t kPruneBatch = 1000;  // contract 16.3
 
 std::string seconds_text(base::Nanos span) {
   return std::to_string(std::chrono::duration_cast<seconds>(span).count()) + "s";

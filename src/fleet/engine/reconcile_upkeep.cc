@@ -1,12 +1,9 @@
-// The passes that keep what is there in order: layers, leaked bytes, guests that lost their memory, gauges.
-#include <algorithm>
-
+// The passes that keep what is there in order: guests that lost their memory or whose certificates run out, gauges.
 #include "fleet/engine/boot.h"
 #include "fleet/engine/boot_material.h"
 #include "fleet/engine/guest.h"
 #include "fleet/engine/guest_setup.h"
 #include "fleet/engine/reconcile.h"
-#include "fleet/engine/snapshots.h"
 
 namespace fusebox::fleet {
 namespace {
@@ -16,66 +13,12 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::uint32_t kPage = 200;
-constexpr std::uint32_t kLayersMax = 10'000;       // looked at in one tick
-constexpr base::Nanos kRecentlyUsed{minutes{10}};  // contract 10.5
-constexpr std::size_t kGuestsAtOnce = 64;          // contract 9.5
-constexpr base::Nanos kGuestLimit{seconds{2}};     // contract 9.5
-constexpr base::Nanos kQuiet{minutes{10}};  // contract 9.5: a guest whose files are there is not asked for a while
+constexpr std::size_t kGuestsAtOnce = 64;       // contract 9.5
+constexpr base::Nanos kGuestLimit{seconds{2}};  // contract 9.5
+constexpr base::Nanos kQuiet{minutes{10}};      // contract 9.5: a guest whose files are there is not asked for a while
 constexpr base::Nanos kRotateBefore{hours{24 * 30}};  // contract 8.4
 
 }  // namespace
-
-base::Task<void> Reconciler::layers() {
-  const base::Nanos at = core_.wall();
-  const base::Nanos ttl = core_.parts.options.artifact_idle_ttl;
-  const std::int64_t most = core_.parts.options.artifact_max_per_tenant;
-  if (ttl.count() <= 0 && most <= 0) co_return;
-  SnapshotFilter filter;
-  filter.mode = "build";
-  filter.state = "ready";
-  auto rows = co_await core_.get<std::vector<SnapshotRow>>(
-      [&](Reader& reader) { return reader.snapshots(filter, {}, kLayersMax); });
-  if (!rows) co_return;
-  // The most recently used first, so that what is above the bound comes last.
-  std::ranges::sort(*rows, std::greater<>{}, &SnapshotRow::last_used_at);
-  std::map<std::string, std::int64_t> kept;
-  for (SnapshotRow& layer : *rows) {
-    if (layer.layer_key.empty()) continue;
-    const bool idle = ttl.count() > 0 && at - layer.last_used_at > ttl;
-    const bool surplus = most > 0 && ++kept[layer.tenant_id] > most;
-    if ((!idle && !surplus) || at - layer.last_used_at < kRecentlyUsed) continue;
-    const std::string id = layer.snapshot_id;
-    auto children = co_await core_.get<std::uint64_t>([&](Reader& reader) { return reader.count_children(id); });
-    if (!children || *children > 0 || !core_.hosts.reachable(layer.host_id)) continue;
-    layer.state = SnapshotState::deleting;
-    layer.updated_at = at;
-    auto recorded = co_await core_.commit("artifact_gc_recorded", [&](Tx& tx) -> base::Result<void> {
-      tx.update_snapshot(layer, SnapshotState::ready);
-      return {};
-    });
-    if (recorded) (void)co_await run_snapshot_deletion(core_, std::move(layer), "artifact.gc_deleted");
-  }
-}
-
-base::Task<void> Reconciler::leaks() {
-  auto rows =
-      co_await core_.get<std::vector<LeakedArtifactRow>>([](Reader& reader) { return reader.leaked_artifacts(kPage); });
-  if (!rows) co_return;
-  for (const LeakedArtifactRow& leak : *rows) {
-    const auto host = core_.hosts.find(leak.host_id);
-    if (!host || !host->provider || !host->features.contains("store-delete")) continue;
-    const std::shared_ptr<host::Provider> provider = host->provider;
-    host::CallContext context;
-    context.limit = seconds{60};
-    auto deleted = co_await provider->delete_snapshot(context, {}, leak.snapshot_id);
-    if (!deleted && deleted.error().code != base::Errc::not_found) continue;
-    const auto noted = co_await core_.commit("leak_closed", [&](Tx& tx) -> base::Result<void> {
-      tx.delete_leaked_artifact(leak.host_id, leak.snapshot_id);
-      return {};
-    });
-    if (!noted) core_.log(base::LogLevel::warn, "leak not closed", {{"snapshot_id", leak.snapshot_id}});
-  }
-}
 
 base::Task<void> Reconciler::guests() {
   base::Places places(core_.parts.executor, kGuestsAtOnce);

@@ -87,6 +87,7 @@ base::Task<base::Result<void>> bring_seed(Core& core, const EnvironmentRow& row,
   FB_CO_TRY(const auto rows, co_await rows_of_digest(core, seed));
   for (const SnapshotRow& held : rows) {
     if (held.host_id != row.host_id) continue;
+    note_use(core, held);
     seed.snapshot_id = held.snapshot_id;
     seed.host_id = held.host_id;
     co_return base::Result<void>{};
@@ -108,6 +109,7 @@ base::Task<base::Result<void>> bring_seed(Core& core, const EnvironmentRow& row,
     if (!host || !host->provider) continue;
     auto token = open_host_token(core.parts.vault, host->row);
     if (!token) continue;
+    note_use(core, holder);
     host::PullSpec spec{.digest = seed.digest,
                         .peer_url = host->row.url,
                         .grant = host::mint_grant(*token, seed.digest, core.wall(), core.parts.random),

@@ -10,6 +10,8 @@ namespace fusebox::fleet::handle {
 
 namespace {
 
+constexpr base::Nanos kUsedEvery{std::chrono::seconds{30}};  // contract 10.5: a time of use is written at most so often
+
 std::unexpected<base::Error> unknown(std::string_view id) {
   return refuse(404, "snapshot not found: " + std::string(id));
 }
@@ -73,8 +75,9 @@ base::Task<Answer> resolve_snapshot(Call& call) {
       call.home(), [&](Reader& reader) { return reader.resolve_layer(call.principal->layer_scope, layer_key, arch); });
   if (!row) co_return std::unexpected(std::move(row.error()));
   if (!*row) co_return json_reply(R"({"found":false})");
-  call.services.side_writes.add(
-      [id = (*row)->snapshot_id, now = call.services.clock.wall()](Tx& tx) { tx.touch_snapshot(id, now); });
+  const base::Nanos now = call.services.clock.wall();
+  if (now - (*row)->last_used_at >= kUsedEvery)
+    call.services.side_writes.add([id = (*row)->snapshot_id, now](Tx& tx) { tx.touch_snapshot(id, now); });
   co_return json_reply(R"({"found":true,"snapshot":)" + render_snapshot(**row) + "}");
 }
 
