@@ -1,6 +1,9 @@
 #include "fleet/engine/boot_material.h"
 
+#include <algorithm>
+
 #include "base/json.h"
+#include "base/wipe.h"
 #include "fleet/api_error.h"
 
 namespace fusebox::fleet {
@@ -89,6 +92,63 @@ base::Result<base::Bytes> seal_host_token(Vault& vault, std::string_view host_id
 base::Result<std::string> open_host_token(Vault& vault, const HostRow& row) {
   if (row.token_sealed.empty()) return std::string();
   return open_text(vault, {"orchestrator_hosts", row.host_id, "token_encrypted"}, row.token_sealed);
+}
+
+namespace {
+
+struct SealedColumn {
+  std::string_view name;
+  base::Bytes EnvironmentRow::* bytes;
+};
+constexpr SealedColumn kSealedColumns[] = {
+    {"boot_encrypted", &EnvironmentRow::boot_sealed},
+    {"auth_token_encrypted", &EnvironmentRow::auth_token_sealed},
+    {"secrets_encrypted", &EnvironmentRow::secrets_sealed},
+};
+
+bool is_outdated_value(const Vault& vault, base::ByteView sealed) noexcept {
+  return !sealed.empty() && vault.is_outdated(sealed);
+}
+
+}  // namespace
+
+bool is_outdated(const Vault& vault, const EnvironmentRow& row) noexcept {
+  return std::ranges::any_of(kSealedColumns,
+                             [&](const SealedColumn& column) { return is_outdated_value(vault, row.*column.bytes); });
+}
+
+base::Result<void> seal_again(const Vault& vault, EnvironmentRow& row) {
+  for (const SealedColumn& column : kSealedColumns) {
+    base::Bytes& sealed = row.*column.bytes;
+    if (!is_outdated_value(vault, sealed)) continue;
+    const SealedPlace place = of_vm(row.vm_id, column.name);
+    FB_TRY(base::Bytes plain, vault.open(sealed, place));
+    auto again = vault.seal(plain, place);
+    base::wipe(plain);
+    if (!again) return std::unexpected(std::move(again.error()));
+    sealed = std::move(*again);
+  }
+  return {};
+}
+
+bool is_outdated(const Vault& vault, const HostRow& row) {
+  if (is_outdated_value(vault, row.token_sealed)) return true;
+  if (row.tls_json.empty()) return false;
+  const auto document = base::json::parse(row.tls_json);
+  if (!document) return false;
+  const auto sealed = base::from_base64(text_of(*document->root, "client_key_sealed"));
+  return sealed && is_outdated_value(vault, *sealed);
+}
+
+base::Result<void> seal_again(Vault& vault, HostRow& row) {
+  if (!row.token_sealed.empty()) {
+    FB_TRY(const std::string token, open_host_token(vault, row));
+    FB_TRY(row.token_sealed, seal_host_token(vault, row.host_id, token));
+  }
+  if (row.tls_json.empty()) return {};
+  FB_TRY(const HostTls tls, open_host_tls(vault, row));
+  FB_TRY(row.tls_json, seal_host_tls(vault, row.host_id, tls));
+  return {};
 }
 
 }  // namespace fusebox::fleet

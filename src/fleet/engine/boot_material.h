@@ -35,4 +35,10 @@ base::Result<HostTls> open_host_tls(Vault& vault, const HostRow& row);
 base::Result<base::Bytes> seal_host_token(Vault& vault, std::string_view host_id, std::string_view token);
 base::Result<std::string> open_host_token(Vault& vault, const HostRow& row);  // "" when it has none
 
+// Whether a former key sealed any of it, and the same sealed under the present one. `denied`: no key opens it.
+bool is_outdated(const Vault& vault, const EnvironmentRow& row) noexcept;
+base::Result<void> seal_again(const Vault& vault, EnvironmentRow& row);
+bool is_outdated(const Vault& vault, const HostRow& row);
+base::Result<void> seal_again(Vault& vault, HostRow& row);
+
 }  // namespace fusebox::fleet

@@ -67,7 +67,10 @@ base::Task<void> Reconciler::run() {
         return {};
       });
       if (!told) core_.log(base::LogLevel::warn, "change of leader not recorded");
-      if (leads) next_tick = core_.now();
+      if (leads) {
+        next_tick = core_.now();
+        resealed_ = false;  // others may have written under a former key
+      }
     }
     if (leads && core_.now() >= next_tick) {
       next_tick = core_.now() + core_.parts.options.reconcile_interval;

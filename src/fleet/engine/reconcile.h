@@ -65,7 +65,10 @@ class Reconciler {
   base::Task<void> guest(EnvironmentRow row);
   base::Task<void> gauges();
   base::Task<void> snapshot_gauges();
-  base::Task<void> reseal();  // what a former key sealed (17.1)
+  base::Task<void> reseal();  // what a former key sealed (17.1); until nothing is left
+  base::Task<bool> reseal_host(HostRow found);
+  base::Task<bool> reseal_environment(EnvironmentRow found);
+  bool tell_unsealed(std::string_view field, std::string_view id);
   base::Task<void> retention();
   base::Task<void> poll();
   std::vector<std::shared_ptr<Lane>> lanes();
@@ -84,7 +87,8 @@ class Reconciler {
   };
   std::map<std::string, Silence, std::less<>> silences_;   // by vm_id
   std::set<std::pair<std::string, std::string>> counted_;  // states and backends shown
-  bool resealed_ = false;
+  bool resealed_ = false;                                  // or a pass is under way
+  bool unopened_ = false;                                  // the pass found what no key opens
   std::uint64_t health_checked_ = 0, health_failing_ = 0;
   std::uint64_t tracked_ = 0, listed_ = 0;
 };

@@ -1,6 +1,5 @@
 // The passes that keep what is there in order: guests that lost their memory or whose certificates run out, gauges.
 #include "fleet/engine/boot.h"
-#include "fleet/engine/boot_material.h"
 #include "fleet/engine/guest.h"
 #include "fleet/engine/guest_setup.h"
 #include "fleet/engine/reconcile.h"
@@ -126,45 +125,6 @@ base::Task<void> Reconciler::snapshot_gauges() {
   for (const Reader::HostSnapshots& one : *found)
     if (const auto known = all.find(one.host_id); known != all.end()) known->second = one;
   for (const auto& [host_id, one] : all) core_.parts.meters.snapshots(host_id, one.count, one.bytes, one.leaked_bytes);
-}
-
-base::Task<void> Reconciler::reseal() {
-  Vault& vault = core_.parts.vault;
-  for (const auto& host : core_.hosts.all()) {
-    HostRow row = host->row;
-    if (row.token_sealed.empty() || !vault.is_outdated(row.token_sealed)) continue;
-    auto token = open_host_token(vault, row);
-    auto tls = row.tls_json.empty() ? base::Result<HostTls>(HostTls{}) : open_host_tls(vault, row);
-    if (!token || !tls) continue;
-    auto sealed = seal_host_token(vault, row.host_id, *token);
-    auto tls_json =
-        row.tls_json.empty() ? base::Result<std::string>(std::string()) : seal_host_tls(vault, row.host_id, *tls);
-    if (!sealed || !tls_json) continue;
-    row.token_sealed = std::move(*sealed);
-    row.tls_json = std::move(*tls_json);
-    const auto kept = co_await core_.commit("resealed", [&](Tx& tx) -> base::Result<void> {
-      tx.put_host(row);
-      return {};
-    });
-    if (kept) (void)co_await refresh_host(core_, row.host_id);
-  }
-  std::string after;
-  for (;;) {
-    auto rows = co_await core_.get<std::vector<EnvironmentRow>>(
-        [&](Reader& reader) { return reader.environments({}, after, kPage); });
-    if (!rows || rows->empty()) co_return;
-    after = rows->back().vm_id;
-    for (EnvironmentRow& row : *rows) {
-      if (row.boot_sealed.empty() || !vault.is_outdated(row.boot_sealed)) continue;
-      auto material = open_material(vault, row);
-      if (!material || !seal_material(vault, *material, row)) continue;
-      const auto kept = co_await core_.commit("resealed", [&](Tx& tx) -> base::Result<void> {
-        tx.update_environment(row, row.generation);
-        return {};
-      });
-      if (!kept) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
-    }
-  }
 }
 
 }  // namespace fusebox::fleet
