@@ -1,0 +1,94 @@
+// Snapshots: their bytes and their rows deleted, on request or by the reconciler.
+#include <algorithm>
+
+#include "fleet/engine/snapshots.h"
+
+namespace fusebox::fleet {
+namespace {
+
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr base::Nanos kDeleteLimit{seconds{60}};
+constexpr int kRetryShiftMax = 6;  // 1, 2, 4 .. 64 minutes
+
+base::Task<base::Result<void>> commit_deleted(Core& core, const SnapshotRow& snapshot, std::string event, bool leaked) {
+  const base::Nanos at = core.wall();
+  co_return co_await core.commit("snapshot_deleted", [&](Tx& tx) -> base::Result<void> {
+    tx.delete_snapshot(snapshot.snapshot_id);
+    tx.add_event(event_of("snapshot", snapshot.snapshot_id, event, at));
+    if (!leaked) return {};
+    tx.put_leaked_artifact({.host_id = snapshot.host_id,
+                            .snapshot_id = snapshot.snapshot_id,
+                            .digest = snapshot.digest,
+                            .last_error = "the agent cannot delete snapshots",
+                            .size_bytes = snapshot.size_bytes,
+                            .first_seen_at = at,
+                            .last_try_at = at});
+    tx.add_event(event_of("snapshot", snapshot.snapshot_id, "snapshot.leaked", at));
+    return {};
+  });
+}
+
+}  // namespace
+
+base::Task<base::Result<void>> run_snapshot_deletion(Core& core, SnapshotRow snapshot, std::string event) {
+  FB_CO_TRY(const Place place, core.place_of(snapshot.host_id, snapshot.backend));
+  host::CallContext context;
+  context.limit = kDeleteLimit;
+  std::string name;
+  if (!snapshot.vm_id.empty()) {
+    auto row = co_await core.environment(snapshot.vm_id, {});
+    name = row ? row->host_vm_name : snapshot.vm_id;
+    if (!row && place.has("store-delete")) name.clear();
+  }
+  auto deleted = co_await place.provider->delete_snapshot(context, name, snapshot.snapshot_id);
+  core.heard(place, deleted);
+  if (deleted) co_return co_await commit_deleted(core, snapshot, event, false);
+  if (deleted.error().code == base::Errc::not_found)
+    co_return co_await commit_deleted(core, snapshot, event, place.host != nullptr && !place.has("snapshot-delete"));
+  const base::Nanos at = core.wall();
+  const std::string failure = deleted.error().message;
+  snapshot.state = SnapshotState::error;
+  snapshot.last_error = failure;
+  snapshot.next_retry_at = at + base::Nanos{minutes{std::int64_t{1} << std::min(snapshot.retry_count, kRetryShiftMax)}};
+  ++snapshot.retry_count;
+  snapshot.updated_at = at;
+  FB_CO_CHECK(co_await core.commit("snapshot_delete_failed", [&](Tx& tx) -> base::Result<void> {
+    tx.update_snapshot(snapshot, SnapshotState::deleting);
+    tx.add_event(event_of("snapshot", snapshot.snapshot_id, "snapshot.gc_failed", at, reason_json(failure)));
+    return {};
+  }));
+  co_return refuse(500, "snapshot " + snapshot.snapshot_id + " could not be deleted on its host: " + failure);
+}
+
+base::Task<base::Result<void>> delete_snapshot(Core& core, RequestInfo info, std::string snapshot_id) {
+  FB_CO_TRY(SnapshotRow snapshot, co_await core.snapshot(snapshot_id, info.caller.tenant));
+  FB_CO_TRY(const std::uint64_t children,
+            co_await core.get<std::uint64_t>([&](Reader& reader) { return reader.count_children(snapshot_id); }));
+  if (children > 0)
+    co_return refuse(409,
+                     "snapshot " + snapshot_id + " has " + std::to_string(children) + " children; delete them first");
+  const SnapshotState before = snapshot.state;
+  if (before == SnapshotState::restoring || before == SnapshotState::creating)
+    co_return refuse(409, "snapshot " + snapshot_id + " is " + std::string(to_string(before)));
+  snapshot.state = SnapshotState::deleting;
+  snapshot.updated_at = core.wall();
+  auto recorded = co_await core.commit("snapshot_delete_recorded", [&](Tx& tx) -> base::Result<void> {
+    tx.update_snapshot(snapshot, before);
+    return {};
+  });
+  if (!recorded && recorded.error().code == base::Errc::not_found) co_return no_such_snapshot(snapshot_id);
+  if (!recorded) co_return recorded;
+  // A lineage row has no bytes of its own.
+  if (snapshot_id.starts_with("fork-seed-"))
+    co_return co_await commit_deleted(core, snapshot, "snapshot.deleted", false);
+  const auto work = [](Core& on, SnapshotRow what, base::Completion<base::Result<void>> tell) -> base::Task<void> {
+    tell.set(co_await run_snapshot_deletion(on, std::move(what), "snapshot.deleted"));
+  };
+  const base::Completion<base::Result<void>> done;
+  core.jobs.spawn(work(core, std::move(snapshot), done));
+  co_return co_await done.wait(core.parts.executor);
+}
+
+}  // namespace fusebox::fleet
