@@ -14,13 +14,13 @@ base::Task<base::Result<Outcome>> register_host(Core& core, RequestInfo info, Ho
 base::Task<base::Result<void>> set_cordoned(Core& core, std::string host_id, bool cordoned);
 base::Task<base::Result<void>> drain_host(Core& core, std::string host_id, bool evict, std::int64_t timeout_seconds);
 base::Task<base::Result<void>> remove_host(Core& core, std::string host_id);
+// Whether any environment is on it, in whatever state.
+base::Task<base::Result<bool>> has_environments(Core& core, std::string host_id);
 base::Task<base::Result<void>> take_heartbeat(Core& core, std::string host_id, HeartbeatRequest request);
 base::Task<base::Result<std::string>> explain_placement(Core& core, CreateRequest request);
 
 // Asks a host how it is; writes what changed. Part of the leader's work.
 base::Task<void> poll_host(Core& core, std::shared_ptr<ManagedHost> host);
-// What a capacity reply says that the caller did not declare.
-void take_capacity(ManagedHost& host, const host::Capacity& capacity);
 // Reachability by age, for all hosts; writes and tells what changed.
 base::Task<void> age_hosts(Core& core);
 base::Task<base::Result<void>> load_hosts(Core& core);

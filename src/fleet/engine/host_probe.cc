@@ -1,0 +1,135 @@
+#include "fleet/engine/host_probe.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/json.h"
+
+namespace fusebox::fleet {
+namespace {
+
+constexpr std::string_view kReferenceQemu = "qemu-agent/0.1";
+
+// What of a host was told by its probe and not declared, as a list of field names.
+std::string probed_json(const std::set<std::string>& fields) {
+  base::json::Writer out;
+  out.begin_object().key("fields").begin_array();
+  for (const std::string& field : fields) out.string(field);
+  return out.end_array().end_object().take();
+}
+
+std::set<std::string> probed_fields(const HostRow& row) {
+  std::set<std::string> fields;
+  const auto document = base::json::parse(row.probed_json);
+  const auto* list = document ? document->root->find("fields") : nullptr;
+  if (list == nullptr) return fields;
+  for (const auto& one : list->elements()) fields.insert(one.string());
+  return fields;
+}
+
+std::string devices_json(const host::Capacity& capacity) {
+  base::json::Writer out;
+  out.begin_array();
+  for (const host::GpuDevice& device : capacity.gpu_devices) {
+    out.begin_object();
+    const auto text = [&](std::string_view key, const std::string& value) {
+      if (!value.empty()) out.key(key).string(base::to_utf8(value));
+    };
+    text("uuid", device.uuid);
+    text("model", device.model);
+    text("pci_bus_id", device.pci_bus_id);
+    if (device.memory_mb != 0) out.key("memory_mb").unsigned_integer(device.memory_mb);
+    text("driver_version", device.driver_version);
+    text("cuda_version", device.cuda_version);
+    text("compute_cap", device.compute_cap);
+    if (device.mig_capable) out.key("mig_capable").boolean(true);
+    text("mig_mode", device.mig_mode);
+    text("iommu_group", device.iommu_group);
+    out.end_object();
+  }
+  return out.end_array().take();
+}
+
+std::string instances_json(const host::Capacity& capacity) {
+  base::json::Writer out;
+  out.begin_array();
+  for (const host::MigInstance& instance : capacity.mig_instances) {
+    out.begin_object();
+    const auto text = [&](std::string_view key, const std::string& value) {
+      if (!value.empty()) out.key(key).string(base::to_utf8(value));
+    };
+    text("uuid", instance.uuid);
+    text("profile", instance.profile);
+    text("kind", instance.kind);
+    text("parent_gpu_uuid", instance.parent_gpu_uuid);
+    out.end_object();
+  }
+  return out.end_array().take();
+}
+
+struct Number {
+  std::string_view name;
+  std::int64_t HostRow::* field;
+  std::int64_t host::Capacity::* probed;
+};
+constexpr Number kNumbers[] = {
+    {"cpus", &HostRow::cpus_total, &host::Capacity::cpus},
+    {"ram_mb", &HostRow::ram_mb_total, &host::Capacity::ram_mb},
+    {"storage_gb", &HostRow::storage_gb_total, &host::Capacity::storage_gb},
+};
+
+}  // namespace
+
+base::Result<void> apply_probe(HostRow& row, const host::Capacity& capacity, std::vector<std::string>& warnings) {
+  std::set<std::string> fields;
+  for (const Number& number : kNumbers) {
+    const std::int64_t probed = std::max<std::int64_t>(0, capacity.*number.probed);
+    std::int64_t& mine = row.*number.field;
+    if (mine <= 0) {
+      mine = probed;
+      fields.insert(std::string(number.name));
+    } else if (mine > probed) {
+      warnings.push_back("declared " + std::string(number.name) + " (" + std::to_string(mine) +
+                         ") exceeds probed host capacity (" + std::to_string(probed) + ")");
+    }
+  }
+  if (!row.arch.empty() && !capacity.arch.empty() && row.arch != capacity.arch)
+    return refuse(400, "capacity.arch is " + row.arch + ", but the host at " + row.url + " is " + capacity.arch);
+  if (row.arch.empty()) row.arch = capacity.arch;
+  if (!row.gpu_kind.empty() && !capacity.gpu_kind.empty() && row.gpu_kind != capacity.gpu_kind)
+    warnings.push_back("declared gpu_kind \"" + row.gpu_kind + "\" differs from the probed \"" + capacity.gpu_kind +
+                       "\"");
+  if (row.gpu_kind.empty()) row.gpu_kind = capacity.gpu_kind;
+  if (row.gpus_total == 0 && row.backend == "qemu") row.gpus_total = capacity.gpus;
+  row.gpu_devices_json = devices_json(capacity);
+  row.mig_instances_json = instances_json(capacity);
+  if (row.mig_profiles.empty()) row.mig_profiles = capacity.mig_profiles;
+  row.features = capacity.features;
+  row.agent_name = capacity.agent_name;
+  row.agent_version = capacity.agent_version;
+  row.probed_json = probed_json(fields);
+  if (capacity.agent_name.starts_with(kReferenceQemu) && row.vm_count_max > 1) {
+    row.vm_count_max = 1;
+    warnings.push_back("this agent serves one vm at a time: vm_count limited to 1");
+  }
+  return {};
+}
+
+void take_capacity(ManagedHost& host, const host::Capacity& capacity) {
+  const std::set<std::string> fields = probed_fields(host.row);
+  for (const Number& number : kNumbers) {
+    if (fields.contains(std::string(number.name)))
+      host.row.*number.field = std::max<std::int64_t>(0, capacity.*number.probed);
+  }
+  if (!capacity.gpu_devices.empty()) host.row.gpu_devices_json = devices_json(capacity);
+  if (!capacity.mig_instances.empty()) host.row.mig_instances_json = instances_json(capacity);
+  if (!capacity.agent_name.empty()) host.row.agent_name = capacity.agent_name;
+  if (!capacity.agent_version.empty()) host.row.agent_version = capacity.agent_version;
+  host.row.features = capacity.features;
+  host.features = {capacity.features.begin(), capacity.features.end()};
+  host.images.clear();
+  for (const auto& [name, size] : capacity.image_gb) host.images.insert(name);
+  host.huge_pages_free_mb = capacity.huge_pages_free_mb.value_or(0);
+}
+
+}  // namespace fusebox::fleet

@@ -1,0 +1,115 @@
+// Hosts: cordoned, drained, removed.
+#include "fleet/engine/guest.h"
+#include "fleet/engine/host_ops.h"
+#include "fleet/engine/removal.h"
+
+namespace fusebox::fleet {
+namespace {
+
+using std::chrono::seconds;
+
+constexpr std::uint32_t kPage = 200;
+
+// Drains what runs there, waits, and destroys what is left when the time is up.
+base::Task<void> evict(Core& core, std::string host_id, std::int64_t timeout_seconds) {
+  const RequestInfo nobody;
+  EnvironmentFilter filter;
+  filter.host_id = host_id;
+  filter.state = "running";
+  auto rows = co_await core.get<std::vector<EnvironmentRow>>(
+      [&](Reader& reader) { return reader.environments(filter, {}, kPage); });
+  if (rows) {
+    for (const EnvironmentRow& row : *rows) (void)co_await drain_environment(core, nobody, row.vm_id);
+  }
+  const base::Nanos end = core.now() + base::Nanos{seconds{timeout_seconds}};
+  while (core.now() < end && !core.closing) {
+    auto busy = co_await has_environments(core, host_id);
+    if (busy && !*busy) co_return;
+    co_await core.pause(seconds{1});
+  }
+  while (!core.closing) {
+    filter.state.reset();
+    auto left = co_await core.get<std::vector<EnvironmentRow>>(
+        [&](Reader& reader) { return reader.environments(filter, {}, kPage); });
+    if (!left || left->empty()) co_return;
+    std::size_t removed = 0;
+    for (const EnvironmentRow& row : *left) {
+      auto gone =
+          co_await remove_environment(core, row.vm_id, {}, RemovalReason("evicted", "host was drained"), nobody);
+      if (gone) ++removed;
+    }
+    if (removed == 0) co_return;  // the reconciler keeps trying what is destroying
+  }
+}
+
+}  // namespace
+
+base::Task<base::Result<bool>> has_environments(Core& core, std::string host_id) {
+  EnvironmentFilter filter;
+  filter.host_id = host_id;
+  FB_CO_TRY(const auto rows, co_await core.get<std::vector<EnvironmentView>>(
+                                 [&](Reader& reader) { return reader.environment_views(filter, {}, 1); }));
+  co_return !rows.empty();
+}
+
+base::Task<base::Result<void>> set_cordoned(Core& core, std::string host_id, bool cordoned) {
+  if (!core.hosts.find(host_id)) FB_CO_CHECK(co_await refresh_host(core, host_id));
+  if (!core.hosts.find(host_id)) co_return no_such_host(host_id);
+  const base::Nanos at = core.wall();
+  FB_CO_CHECK(co_await core.commit("host_cordoned", [&](Tx& tx) -> base::Result<void> {
+    tx.set_host_state(host_id, cordoned ? HostState::cordoned : HostState::active, at);
+    tx.add_event(event_of("host", host_id, cordoned ? "host.cordoned" : "host.uncordoned", at));
+    return {};
+  }));
+  co_return co_await refresh_host(core, host_id);
+}
+
+base::Task<base::Result<void>> drain_host(Core& core, std::string host_id, bool evict_all,
+                                          std::int64_t timeout_seconds) {
+  if (!core.hosts.find(host_id)) co_return no_such_host(host_id);
+  const base::Nanos at = core.wall();
+  FB_CO_CHECK(co_await core.commit("host_draining", [&](Tx& tx) -> base::Result<void> {
+    tx.set_host_state(host_id, HostState::draining, at);
+    tx.add_event(event_of("host", host_id, "host.draining", at));
+    return {};
+  }));
+  FB_CO_CHECK(co_await refresh_host(core, host_id));
+  if (evict_all) core.jobs.spawn(evict(core, host_id, timeout_seconds));
+  co_return base::Result<void>{};
+}
+
+base::Task<base::Result<void>> remove_host(Core& core, std::string host_id) {
+  FB_CO_TRY(const auto row,
+            co_await core.get<std::optional<HostRow>>([&](Reader& reader) { return reader.host(host_id); }));
+  if (!row) co_return no_such_host(host_id);
+  EnvironmentFilter filter;
+  filter.host_id = host_id;
+  FB_CO_TRY(const auto held, co_await core.get<std::vector<EnvironmentView>>(
+                                 [&](Reader& reader) { return reader.environment_views(filter, {}, 1); }));
+  if (!held.empty()) co_return refuse(409, "host " + host_id + " still has vm " + held.front().vm_id + " assigned");
+  SnapshotFilter snapshots;
+  snapshots.host_id = host_id;
+  FB_CO_TRY(const auto rows, co_await core.get<std::vector<SnapshotRow>>(
+                                 [&](Reader& reader) { return reader.snapshots(snapshots, {}, 10'000); }));
+  const base::Nanos at = core.wall();
+  auto removed = co_await core.commit("host_removed", [&](Tx& tx) -> base::Result<void> {
+    for (SnapshotRow snapshot : rows) {
+      const SnapshotState before = snapshot.state;
+      snapshot.state = SnapshotState::error;
+      snapshot.last_error = "host removed";
+      snapshot.updated_at = at;
+      tx.update_snapshot(snapshot, before);
+    }
+    tx.delete_host(host_id);
+    tx.add_event(event_of("host", host_id, "host.removed", at));
+    return {};
+  });
+  if (!removed && removed.error().name == "in_use")
+    co_return refuse(409, "host " + host_id + " still has a vm assigned");
+  if (!removed) co_return removed;
+  core.hosts.remove(host_id);
+  core.parts.meters.host_gone(host_id);
+  co_return base::Result<void>{};
+}
+
+}  // namespace fusebox::fleet
