@@ -239,6 +239,7 @@ TEST_P(Stop, CancelEndsASpinningCall) {
 TEST_P(Stop, AFloodOfCancelsDoesNotPutOffTheEnd) {
   const auto program = program_of(engine_, kSpin);
   auto instance = instance_of(program);
+  StopHandle handle = instance->stop_handle();  // before the call: it is the instance's own
   std::atomic<bool> ended{false};
   std::optional<Outcome> outcome;
   std::thread guest([&] {
@@ -250,8 +251,8 @@ TEST_P(Stop, AFloodOfCancelsDoesNotPutOffTheEnd) {
   ASSERT_EQ(::pthread_getcpuclockid(guest.native_handle(), &guest_clock), 0);
   std::vector<std::thread> flood;
   for (int i = 0; i < 4; ++i) {
-    flood.emplace_back([handle = instance->stop_handle(), &ended, guest_clock]() mutable {
-      while (read_clock(guest_clock) < 5'000'000) std::this_thread::yield();  // it spins
+    flood.emplace_back([handle, &ended, guest_clock]() mutable {
+      while (!ended && read_clock(guest_clock) < 5'000'000) std::this_thread::yield();  // until it spins
       while (!ended) handle.cancel();
     });
   }
