@@ -116,17 +116,23 @@ TEST_F(EdgeRunTest, AnInterruptAlsoEndsAStepThatNobodyBounded) {
     text.replace(text.find("20000"), 5, "0");
     return text;
   }());
-  bool sent = false;
-  ProcessOptions options;
-  options.on_error_output = [&sent](int pid, const std::string& said) {
-    if (!sent && said.find("module 0 running") != std::string::npos) {
-      sent = true;
-      ::kill(pid, SIGINT);
-    }
-  };
-  const Finished ended = run({"--log"}, options);
-  EXPECT_EQ(ended.status, 130) << ended.err;
-  EXPECT_THAT(ended.out, HasSubstr("QUOTA_EXCEEDED"));
+  // Nothing is said when a step begins: now and then the signal comes before it, and the run ends without one.
+  constexpr int kTries = 10;
+  bool in_a_step = false;
+  for (int i = 0; i < kTries && !in_a_step; ++i) {
+    bool sent = false;
+    ProcessOptions options;
+    options.on_error_output = [&sent](int pid, const std::string& said) {
+      if (!sent && said.find("module 0 running") != std::string::npos) {
+        sent = true;
+        ::kill(pid, SIGINT);
+      }
+    };
+    const Finished ended = run({"--log"}, options);
+    EXPECT_EQ(ended.status, 130) << ended.err;
+    in_a_step = ended.out.find("QUOTA_EXCEEDED") != std::string::npos;
+  }
+  EXPECT_TRUE(in_a_step);
 }
 
 TEST_F(EdgeRunTest, ATraceIsWritten) {
