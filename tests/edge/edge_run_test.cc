@@ -94,17 +94,21 @@ TEST_F(EdgeRunTest, ARestartedModuleIsHealthy) {
   EXPECT_GE(*document->root->find("modules")->elements()[0].find("restarts")->as_u64(), 1u);
 }
 
-TEST_F(EdgeRunTest, AnInterruptEndsTheRunWithItsReport) {
-  deploy(kIdle);
-  bool sent = false;
+// Interrupts the run once, when its module is said to run.
+ProcessOptions interrupting() {
   ProcessOptions options;
-  options.on_error_output = [&sent](int pid, const std::string& said) {
+  options.on_error_output = [sent = false](int pid, const std::string& said) mutable {
     if (!sent && said.find("module 0 running") != std::string::npos) {
       sent = true;
       ::kill(pid, SIGINT);
     }
   };
-  const Finished ended = run({"--log"}, options);
+  return options;
+}
+
+TEST_F(EdgeRunTest, AnInterruptEndsTheRunWithItsReport) {
+  deploy(kIdle);
+  const Finished ended = run({"--log"}, interrupting());
   EXPECT_EQ(ended.status, 130);
   EXPECT_THAT(ended.out, HasSubstr("log entries, interrupted\n"));
 }
@@ -120,15 +124,7 @@ TEST_F(EdgeRunTest, AnInterruptAlsoEndsAStepThatNobodyBounded) {
   constexpr int kTries = 10;
   bool in_a_step = false;
   for (int i = 0; i < kTries && !in_a_step; ++i) {
-    bool sent = false;
-    ProcessOptions options;
-    options.on_error_output = [&sent](int pid, const std::string& said) {
-      if (!sent && said.find("module 0 running") != std::string::npos) {
-        sent = true;
-        ::kill(pid, SIGINT);
-      }
-    };
-    const Finished ended = run({"--log"}, options);
+    const Finished ended = run({"--log"}, interrupting());
     EXPECT_EQ(ended.status, 130) << ended.err;
     in_a_step = ended.out.find("QUOTA_EXCEEDED") != std::string::npos;
   }
