@@ -385,10 +385,7 @@ base::Task<base::Result<Outcome>> abandon_unrecorded(Core& core, Boot& boot, bas
     if (!gone && gone.error().code != base::Errc::not_found)
       core.log(base::LogLevel::warn, "what was made could not be destroyed", {{"vm_id", boot.row.vm_id}});
   }
-  if (recorded.error().code == base::Errc::exists)
-    co_return refuse(409,
-                     "task already assigned: task " + boot.row.task_id + " already assigned to vm " + boot.row.vm_id,
-                     {{"vm_id", boot.row.vm_id}});
+  if (recorded.error().code == base::Errc::exists) co_return already_assigned(boot.row.task_id, boot.row.vm_id);
   co_return std::unexpected(std::move(recorded.error()));
 }
 

@@ -28,11 +28,6 @@ bool host_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
 }
 
-std::unexpected<base::Error> already_assigned(const EnvironmentRow& row) {
-  return refuse(409, "task already assigned: task " + row.task_id + " already assigned to vm " + row.vm_id,
-                {{"vm_id", row.vm_id}});
-}
-
 // A name that may be used, and the generation its next environment has where there is no host.
 struct FreeName {
   std::uint64_t first_generation = 1;
@@ -54,7 +49,7 @@ base::Task<base::Result<FreeName>> wait_until_free(Core& core, std::string vm_id
                                   }));
     if (!row) co_return name;
     if (row->state != EnvironmentState::destroying || core.now() >= end || core.closing)
-      co_return already_assigned(*row);
+      co_return already_assigned(row->task_id, row->vm_id);
     co_await core.pause(kWaitStep);
   }
 }
@@ -332,9 +327,7 @@ base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo inf
       if (!other) co_return std::unexpected(std::move(other.error()));
       if (*other) co_return **other;
     }
-    if (boot.error().code == base::Errc::exists)
-      co_return refuse(409, "task already assigned: task " + request.task_id + " already assigned to vm " + vm_id,
-                       {{"vm_id", vm_id}});
+    if (boot.error().code == base::Errc::exists) co_return already_assigned(request.task_id, vm_id);
     co_return std::unexpected(std::move(boot.error()));
   }
   core.parts.meters.operation_started(boot->op.kind);

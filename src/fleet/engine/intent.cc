@@ -35,6 +35,10 @@ base::Result<void> write_begun(Tx& tx, const Boot& boot, TaskStatus task) {
 
 }  // namespace
 
+std::unexpected<base::Error> already_assigned(const std::string& task_id, const std::string& vm_id) {
+  return refuse(409, "task already assigned: task " + task_id + " already assigned to vm " + vm_id, {{"vm_id", vm_id}});
+}
+
 TaskRow task_of(const EnvironmentRow& row, TaskStatus status, std::string_view error) {
   return {.task_id = row.task_id,
           .vm_id = row.vm_id,

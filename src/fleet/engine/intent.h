@@ -18,7 +18,10 @@ base::Result<void> write_made(Tx& tx, const Boot& boot);
 // What the step from provisioning to running adds to the history, however it is recorded.
 void write_running_events(Tx& tx, const Boot& boot);
 
-// An environment that failed before anything of it was recorded.
+// 409: the name has an environment already (5.2).
+std::unexpected<base::Error> already_assigned(const std::string& task_id, const std::string& vm_id);
+
+// The task of an environment whose history begins.
 TaskRow task_of(const EnvironmentRow& row, TaskStatus status, std::string_view error);
 
 }  // namespace fusebox::fleet
