@@ -10,7 +10,7 @@ constexpr std::uint32_t kFirstFree = 3;  // below are the console slots
 }
 
 bool Descriptors::full() const noexcept {
-  return open_count_ >= fds_max_;
+  return open_count() >= fds_max_;
 }
 
 Io<std::uint32_t> Descriptors::add(Descriptor descriptor) {

@@ -3,10 +3,11 @@
 // Fds 0-2 are the console and cannot be closed, only replaced; then the preopens, which cannot be closed either; then
 // what the guest opens, lowest free number first.
 // Owner    owns its Files; they are destroyed with it, in descriptor order.
-// Threads  one at a time: its process's.
+// Threads  one at a time: its process's; open_count() any.
 // Contract containers.md 7.2 (MFILE), 13, 15.2, 15.3
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -66,12 +67,13 @@ class Descriptors {
   Io<void> close(Call& call, std::uint32_t fd);       // consoles and preopens: success without effect
   Io<void> renumber(std::uint32_t from, std::uint32_t to);
   std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(table_.size()); }
+  std::uint32_t open_count() const noexcept { return open_count_.load(std::memory_order_relaxed); }
   void clear() noexcept;  // closes everything
 
  private:
   std::uint32_t fds_max_;
-  std::uint32_t open_count_ = 0;
-  std::uint32_t lowest_free_ = 3;  // no free number >= 3 is below it
+  std::atomic<std::uint32_t> open_count_ = 0;  // written by the process alone
+  std::uint32_t lowest_free_ = 3;              // no free number >= 3 is below it
   std::vector<Descriptor> table_;
 };
 

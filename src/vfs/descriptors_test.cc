@@ -65,6 +65,21 @@ TEST_F(DescriptorsTest, NewOnesTakeTheLowestFreeNumberFromThree) {
   EXPECT_EQ(table_.get(99), nullptr);
 }
 
+TEST_F(DescriptorsTest, TheOpenOnesAreCounted) {
+  put_console();
+  EXPECT_EQ(*table_.add(file("a")), 3u);
+  EXPECT_EQ(*table_.add(file("b")), 4u);
+  table_.put(0, file("another console"));
+  EXPECT_EQ(table_.open_count(), 5u);
+  ASSERT_TRUE(table_.renumber(4, 3));
+  EXPECT_EQ(table_.open_count(), 4u);
+  ASSERT_TRUE(table_.close(guest_.fresh(), 3));
+  EXPECT_FALSE(table_.close(guest_.fresh(), 3));
+  EXPECT_EQ(table_.open_count(), 3u);
+  table_.clear();
+  EXPECT_EQ(table_.open_count(), 0u);
+}
+
 TEST_F(DescriptorsTest, ConsolesAndPreopensStayOpen) {
   put_console();
   Descriptor preopen = file("preopen");

@@ -68,9 +68,7 @@ void Process::close_all() noexcept {
 }
 
 std::uint32_t Process::open_fds() const noexcept {
-  std::uint32_t count = 0;
-  for (std::uint32_t fd = 0; fd < impl_->fds.size(); ++fd) count += impl_->fds.get(fd) != nullptr ? 1 : 0;
-  return count;
+  return impl_->fds.open_count();
 }
 
 }  // namespace fusebox::wasi
