@@ -14,6 +14,9 @@ namespace {
 // Benchmarks run so seldom that they rot: here each runs twice. Only that there
 // are figures is checked, never which.
 TEST(BenchLines, EveryQuickLineGivesFigures) {
+#if defined(FUSEBOX_TSAN)
+  GTEST_SKIP() << "the sanitizer leaves no address space for the pools they take";
+#endif
   const base::RealClock clock;
   const Stopwatch watch(clock);
   std::ostringstream progress;

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -29,7 +30,10 @@ inline std::string chunk(std::string_view data) {
 class FleetCommandTest : public ::testing::Test {
  protected:
   // What one "METHOD /path?query" answers; the first whose text begins the request's counts.
-  void on(const std::string& request, TestHandler handler) { routes_.emplace_back(request, std::move(handler)); }
+  void on(const std::string& request, TestHandler handler) {
+    const std::lock_guard lock(routes_mutex_);
+    routes_.emplace_back(request, std::move(handler));
+  }
   void on(const std::string& request, int status, const std::string& body, const std::string& headers = "") {
     on(request, [=](const SeenRequest&, TestConnection& to) {
       return to.write(response(status, headers + "Content-Type: application/json\r\nX-Request-ID: req_1\r\n", body));
@@ -80,11 +84,18 @@ class FleetCommandTest : public ::testing::Test {
  private:
   bool answer(const SeenRequest& request, TestConnection& to) {
     const std::string text = request.method + " " + request.target;
-    for (const auto& [begin, handler] : routes_)
-      if (text.starts_with(begin)) return handler(request, to);
+    if (const TestHandler handler = handler_of(text)) return handler(request, to);
     return to.write(
         response(404, "Content-Type: application/json\r\n", error_json("route_not_found", "no such route: " + text)));
   }
+  // A copy: a test may add to them while one is under way.
+  TestHandler handler_of(const std::string& text) {
+    const std::lock_guard lock(routes_mutex_);
+    for (const auto& [begin, handler] : routes_)
+      if (text.starts_with(begin)) return handler;
+    return {};
+  }
+  std::mutex routes_mutex_;
   std::vector<std::pair<std::string, TestHandler>> routes_;
   std::unique_ptr<HttpTestServer> server_;
 };
