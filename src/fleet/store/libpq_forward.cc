@@ -32,8 +32,9 @@ const Loaded& loaded() {
   return once;
 }
 
+// Looked up once by each function below: some are called for every column of every row.
 template <class Function>
-Function call(const char* name) {
+Function find(const char* name) {
   auto* found = reinterpret_cast<Function>(::dlsym(loaded().handle, name));
   if (found == nullptr) base::fatal(std::string("libpq has no ") + name);
   return found;
@@ -49,115 +50,147 @@ base::Result<void> load_libpq() {
 }  // namespace fusebox::fleet
 
 namespace {
-using fusebox::fleet::call;
+using fusebox::fleet::find;
 }
 
 extern "C" {
 int PQbackendPID(const PGconn* conn) {
-  return call<decltype(&::PQbackendPID)>("PQbackendPID")(conn);
+  static const auto to = find<decltype(&::PQbackendPID)>("PQbackendPID");
+  return to(conn);
 }
 void PQclear(PGresult* res) {
-  return call<decltype(&::PQclear)>("PQclear")(res);
+  static const auto to = find<decltype(&::PQclear)>("PQclear");
+  return to(res);
 }
 char* PQcmdTuples(PGresult* res) {
-  return call<decltype(&::PQcmdTuples)>("PQcmdTuples")(res);
+  static const auto to = find<decltype(&::PQcmdTuples)>("PQcmdTuples");
+  return to(res);
 }
 PGconn* PQconnectdbParams(const char* const* keywords, const char* const* values, int expand_dbname) {
-  return call<decltype(&::PQconnectdbParams)>("PQconnectdbParams")(keywords, values, expand_dbname);
+  static const auto to = find<decltype(&::PQconnectdbParams)>("PQconnectdbParams");
+  return to(keywords, values, expand_dbname);
 }
 void PQconninfoFree(PQconninfoOption* connOptions) {
-  return call<decltype(&::PQconninfoFree)>("PQconninfoFree")(connOptions);
+  static const auto to = find<decltype(&::PQconninfoFree)>("PQconninfoFree");
+  return to(connOptions);
 }
 PQconninfoOption* PQconninfoParse(const char* conninfo, char** errmsg) {
-  return call<decltype(&::PQconninfoParse)>("PQconninfoParse")(conninfo, errmsg);
+  static const auto to = find<decltype(&::PQconninfoParse)>("PQconninfoParse");
+  return to(conninfo, errmsg);
 }
 int PQconsumeInput(PGconn* conn) {
-  return call<decltype(&::PQconsumeInput)>("PQconsumeInput")(conn);
+  static const auto to = find<decltype(&::PQconsumeInput)>("PQconsumeInput");
+  return to(conn);
 }
 int PQenterPipelineMode(PGconn* conn) {
-  return call<decltype(&::PQenterPipelineMode)>("PQenterPipelineMode")(conn);
+  static const auto to = find<decltype(&::PQenterPipelineMode)>("PQenterPipelineMode");
+  return to(conn);
 }
 char* PQerrorMessage(const PGconn* conn) {
-  return call<decltype(&::PQerrorMessage)>("PQerrorMessage")(conn);
+  static const auto to = find<decltype(&::PQerrorMessage)>("PQerrorMessage");
+  return to(conn);
 }
 PGresult* PQexec(PGconn* conn, const char* query) {
-  return call<decltype(&::PQexec)>("PQexec")(conn, query);
+  static const auto to = find<decltype(&::PQexec)>("PQexec");
+  return to(conn, query);
 }
 int PQexitPipelineMode(PGconn* conn) {
-  return call<decltype(&::PQexitPipelineMode)>("PQexitPipelineMode")(conn);
+  static const auto to = find<decltype(&::PQexitPipelineMode)>("PQexitPipelineMode");
+  return to(conn);
 }
 void PQfinish(PGconn* conn) {
-  return call<decltype(&::PQfinish)>("PQfinish")(conn);
+  static const auto to = find<decltype(&::PQfinish)>("PQfinish");
+  return to(conn);
 }
 int PQflush(PGconn* conn) {
-  return call<decltype(&::PQflush)>("PQflush")(conn);
+  static const auto to = find<decltype(&::PQflush)>("PQflush");
+  return to(conn);
 }
 void PQfreemem(void* ptr) {
-  return call<decltype(&::PQfreemem)>("PQfreemem")(ptr);
+  static const auto to = find<decltype(&::PQfreemem)>("PQfreemem");
+  return to(ptr);
 }
 Oid PQftype(const PGresult* res, int field_num) {
-  return call<decltype(&::PQftype)>("PQftype")(res, field_num);
+  static const auto to = find<decltype(&::PQftype)>("PQftype");
+  return to(res, field_num);
 }
 PGresult* PQgetResult(PGconn* conn) {
-  return call<decltype(&::PQgetResult)>("PQgetResult")(conn);
+  static const auto to = find<decltype(&::PQgetResult)>("PQgetResult");
+  return to(conn);
 }
 int PQgetisnull(const PGresult* res, int tup_num, int field_num) {
-  return call<decltype(&::PQgetisnull)>("PQgetisnull")(res, tup_num, field_num);
+  static const auto to = find<decltype(&::PQgetisnull)>("PQgetisnull");
+  return to(res, tup_num, field_num);
 }
 int PQgetlength(const PGresult* res, int tup_num, int field_num) {
-  return call<decltype(&::PQgetlength)>("PQgetlength")(res, tup_num, field_num);
+  static const auto to = find<decltype(&::PQgetlength)>("PQgetlength");
+  return to(res, tup_num, field_num);
 }
 char* PQgetvalue(const PGresult* res, int tup_num, int field_num) {
-  return call<decltype(&::PQgetvalue)>("PQgetvalue")(res, tup_num, field_num);
+  static const auto to = find<decltype(&::PQgetvalue)>("PQgetvalue");
+  return to(res, tup_num, field_num);
 }
 int PQisBusy(PGconn* conn) {
-  return call<decltype(&::PQisBusy)>("PQisBusy")(conn);
+  static const auto to = find<decltype(&::PQisBusy)>("PQisBusy");
+  return to(conn);
 }
 PGnotify* PQnotifies(PGconn* conn) {
-  return call<decltype(&::PQnotifies)>("PQnotifies")(conn);
+  static const auto to = find<decltype(&::PQnotifies)>("PQnotifies");
+  return to(conn);
 }
 int PQntuples(const PGresult* res) {
-  return call<decltype(&::PQntuples)>("PQntuples")(res);
+  static const auto to = find<decltype(&::PQntuples)>("PQntuples");
+  return to(res);
 }
 int PQpipelineSync(PGconn* conn) {
-  return call<decltype(&::PQpipelineSync)>("PQpipelineSync")(conn);
+  static const auto to = find<decltype(&::PQpipelineSync)>("PQpipelineSync");
+  return to(conn);
 }
 char* PQresultErrorField(const PGresult* res, int fieldcode) {
-  return call<decltype(&::PQresultErrorField)>("PQresultErrorField")(res, fieldcode);
+  static const auto to = find<decltype(&::PQresultErrorField)>("PQresultErrorField");
+  return to(res, fieldcode);
 }
 char* PQresultErrorMessage(const PGresult* res) {
-  return call<decltype(&::PQresultErrorMessage)>("PQresultErrorMessage")(res);
+  static const auto to = find<decltype(&::PQresultErrorMessage)>("PQresultErrorMessage");
+  return to(res);
 }
 ExecStatusType PQresultStatus(const PGresult* res) {
-  return call<decltype(&::PQresultStatus)>("PQresultStatus")(res);
+  static const auto to = find<decltype(&::PQresultStatus)>("PQresultStatus");
+  return to(res);
 }
 int PQsendPrepare(PGconn* conn, const char* stmtName, const char* query, int nParams, const Oid* paramTypes) {
-  return call<decltype(&::PQsendPrepare)>("PQsendPrepare")(conn, stmtName, query, nParams, paramTypes);
+  static const auto to = find<decltype(&::PQsendPrepare)>("PQsendPrepare");
+  return to(conn, stmtName, query, nParams, paramTypes);
 }
 int PQsendQueryParams(PGconn* conn, const char* command, int nParams, const Oid* paramTypes,
                       const char* const* paramValues, const int* paramLengths, const int* paramFormats,
                       int resultFormat) {
-  return call<decltype(&::PQsendQueryParams)>("PQsendQueryParams")(conn, command, nParams, paramTypes, paramValues,
-                                                                   paramLengths, paramFormats, resultFormat);
+  static const auto to = find<decltype(&::PQsendQueryParams)>("PQsendQueryParams");
+  return to(conn, command, nParams, paramTypes, paramValues, paramLengths, paramFormats, resultFormat);
 }
 int PQsendQueryPrepared(PGconn* conn, const char* stmtName, int nParams, const char* const* paramValues,
                         const int* paramLengths, const int* paramFormats, int resultFormat) {
-  return call<decltype(&::PQsendQueryPrepared)>("PQsendQueryPrepared")(conn, stmtName, nParams, paramValues,
-                                                                       paramLengths, paramFormats, resultFormat);
+  static const auto to = find<decltype(&::PQsendQueryPrepared)>("PQsendQueryPrepared");
+  return to(conn, stmtName, nParams, paramValues, paramLengths, paramFormats, resultFormat);
 }
 int PQserverVersion(const PGconn* conn) {
-  return call<decltype(&::PQserverVersion)>("PQserverVersion")(conn);
+  static const auto to = find<decltype(&::PQserverVersion)>("PQserverVersion");
+  return to(conn);
 }
 PQnoticeProcessor PQsetNoticeProcessor(PGconn* conn, PQnoticeProcessor proc, void* arg) {
-  return call<decltype(&::PQsetNoticeProcessor)>("PQsetNoticeProcessor")(conn, proc, arg);
+  static const auto to = find<decltype(&::PQsetNoticeProcessor)>("PQsetNoticeProcessor");
+  return to(conn, proc, arg);
 }
 int PQsetnonblocking(PGconn* conn, int arg) {
-  return call<decltype(&::PQsetnonblocking)>("PQsetnonblocking")(conn, arg);
+  static const auto to = find<decltype(&::PQsetnonblocking)>("PQsetnonblocking");
+  return to(conn, arg);
 }
 int PQsocket(const PGconn* conn) {
-  return call<decltype(&::PQsocket)>("PQsocket")(conn);
+  static const auto to = find<decltype(&::PQsocket)>("PQsocket");
+  return to(conn);
 }
 ConnStatusType PQstatus(const PGconn* conn) {
-  return call<decltype(&::PQstatus)>("PQstatus")(conn);
+  static const auto to = find<decltype(&::PQstatus)>("PQstatus");
+  return to(conn);
 }
 }  // extern "C"

@@ -274,10 +274,10 @@ base::Result<void> PostgresConnection::send_group(std::unique_ptr<WriteGroup> gr
   std::vector<const char*> values;
   std::vector<int> lengths;
   for (std::size_t i = 0; i < count; ++i) {
-    arrays.push_back(write.alone ? group->rows.front().values[i] : group->array(i));
+    arrays.push_back(write.alone ? std::string(group->rows.front().value(i)) : group->array(i));
   }
   for (std::size_t i = 0; i < count; ++i) {
-    values.push_back(write.alone && group->rows.front().nulls[i] ? nullptr : arrays[i].data());
+    values.push_back(write.alone && group->rows.front().is_null(i) ? nullptr : arrays[i].data());
     lengths.push_back(static_cast<int>(arrays[i].size()));
   }
   const std::vector<int> formats(count, 1);
@@ -371,7 +371,7 @@ void PostgresConnection::take_answer(Sent& sent, const PGresult* result) {
   for (int i = 0; i < rows; ++i) {
     const PostgresRow row(result, i);
     for (const WriteRow& of : group.rows) {
-      if (of.ticket != sql::kNoTicket && of.values.front() == row.text(0)) receiver_->returned(of.ticket, row);
+      if (of.ticket != sql::kNoTicket && of.value(0) == row.text(0)) receiver_->returned(of.ticket, row);
     }
   }
 }

@@ -18,16 +18,10 @@ std::int64_t integer_of(std::string_view binary) {
   return static_cast<std::int64_t>(value);
 }
 
-std::string binary_of(char type, const sql::Value& value) {
-  std::string out;
-  append_binary(out, type, value);
-  return out;
-}
-
 // Adds what another write takes of the same row.
 void add_up(WriteRow& row, const sql::Write& write, std::span<const sql::Value> values) {
   for (std::size_t i = write.keys; i < values.size(); ++i) {
-    row.values[i] = binary_of('i', sql::Value(integer_of(row.values[i]) + values[i].integer));
+    row.set_integer(i, integer_of(row.value(i)) + values[i].integer);
   }
 }
 
@@ -71,26 +65,42 @@ void append_binary(std::string& out, char type, const sql::Value& value) {
   }
 }
 
+void WriteRow::add(char type, const sql::Value& value) {
+  Span span{.at = static_cast<std::uint32_t>(bytes_.size()), .size = 0, .null = value.null};
+  if (!value.null) append_binary(bytes_, type, value);
+  span.size = static_cast<std::uint32_t>(bytes_.size()) - span.at;
+  spans_.push_back(span);
+}
+
+void WriteRow::set_integer(std::size_t i, std::int64_t value) {
+  std::string binary;
+  append_big_endian(binary, static_cast<std::uint64_t>(value), 8);
+  bytes_.replace(spans_[i].at, spans_[i].size, binary);
+}
+
 void WriteGroup::sort() {
   std::ranges::stable_sort(rows, {}, &WriteRow::key);  // rows without a key get their ids in the order they came
 }
 
 std::string WriteGroup::array(std::size_t i) const {
   const char type = write->types[i];
-  const bool any_null = std::ranges::any_of(rows, [i](const WriteRow& row) { return row.nulls[i]; });
+  const bool any_null = std::ranges::any_of(rows, [i](const WriteRow& row) { return row.is_null(i); });
+  std::size_t size = 20;
+  for (const WriteRow& row : rows) size += 4 + row.value(i).size();
   std::string out;
+  out.reserve(size);
   append_big_endian(out, 1, 4);  // dimensions
   append_big_endian(out, any_null ? 1 : 0, 4);
   append_big_endian(out, postgres_type(type, false), 4);
   append_big_endian(out, rows.size(), 4);
   append_big_endian(out, 1, 4);  // number of the first
   for (const WriteRow& row : rows) {
-    if (row.nulls[i]) {
+    if (row.is_null(i)) {
       append_big_endian(out, 0xffffffff, 4);
       continue;
     }
-    append_big_endian(out, row.values[i].size(), 4);
-    out += row.values[i];
+    append_big_endian(out, row.value(i).size(), 4);
+    out += row.value(i);
   }
   return out;
 }
@@ -98,15 +108,14 @@ std::string WriteGroup::array(std::size_t i) const {
 void WriteQueue::add(const sql::Write& write, std::span<const sql::Value> values, std::uint32_t ticket) {
   WriteRow row;
   row.ticket = ticket;
-  row.values.reserve(values.size());
+  row.reserve(values.size());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    row.nulls.push_back(values[i].null);
-    row.values.push_back(values[i].null ? std::string() : binary_of(write.types[i], values[i]));
-    bytes_ += row.values.back().size() + 8;
+    row.add(write.types[i], values[i]);
     if (i >= write.keys) continue;
-    append_big_endian(row.key, row.values.back().size(), 4);
-    row.key += row.values.back();
+    append_big_endian(row.key, row.value(i).size(), 4);
+    row.key += row.value(i);
   }
+  bytes_ += row.bytes() + 8 * values.size();
   if (write.guard.one_row) {
     const sql::Value& named = values[write.guard.key];
     row.named = write.types[write.guard.key] == 'i' ? std::to_string(named.integer) : std::string(named.text);

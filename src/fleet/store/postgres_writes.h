@@ -25,12 +25,32 @@ inline constexpr std::int64_t kPostgresEpochUs = 946'684'800'000'000;  // its ti
 // One value as the server reads it, without its length.
 void append_binary(std::string& out, char type, const sql::Value& value);
 
-struct WriteRow {
-  std::string key;                  // binary; rows are sorted by it
-  std::vector<std::string> values;  // binary
-  std::vector<bool> nulls;
+// The parameters of one row, binary, one after the other: a row has up to fifty, and a string each would be an allocation
+// each.
+class WriteRow {
+ public:
+  std::string key;    // binary; rows are sorted by it
   std::string named;  // the parameter a guard names
   std::uint32_t ticket = sql::kNoTicket;
+
+  void reserve(std::size_t parameters) { spans_.reserve(parameters); }
+  void add(char type, const sql::Value& value);
+  bool is_null(std::size_t i) const noexcept { return spans_[i].null; }
+  // "" for NULL.
+  std::string_view value(std::size_t i) const noexcept {
+    return std::string_view(bytes_).substr(spans_[i].at, spans_[i].size);
+  }
+  void set_integer(std::size_t i, std::int64_t value);  // in the place of another
+  std::size_t bytes() const noexcept { return bytes_.size(); }
+
+ private:
+  struct Span {
+    std::uint32_t at = 0;
+    std::uint32_t size = 0;
+    bool null = false;
+  };
+  std::string bytes_;
+  std::vector<Span> spans_;
 };
 
 struct WriteGroup {

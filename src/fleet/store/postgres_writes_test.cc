@@ -54,8 +54,8 @@ TEST_F(Queue, RowsAreSortedByTheirKeys) {
   for (const char* id : {"c", "a", "b"}) add(kInsert, {id, 1});
   const auto groups = queue_.take();
   ASSERT_EQ(groups.size(), 1u);
-  EXPECT_EQ(groups[0]->rows[0].values[0], "a");
-  EXPECT_EQ(groups[0]->rows[2].values[0], "c");
+  EXPECT_EQ(groups[0]->rows[0].value(0), "a");
+  EXPECT_EQ(groups[0]->rows[2].value(0), "c");
 }
 
 TEST_F(Queue, WritesOfOneRowKeepTheirOrder) {
@@ -69,7 +69,7 @@ TEST_F(Queue, WritesOfOneRowKeepTheirOrder) {
   EXPECT_EQ(groups[0]->rows.size() + groups[1]->rows.size(), 2u);
   std::vector<const sql::Write*> of_a, of_b;
   for (const auto& group : groups) {
-    for (const WriteRow& row : group->rows) (row.values[0] == "a" ? of_a : of_b).push_back(group->write);
+    for (const WriteRow& row : group->rows) (row.value(0) == "a" ? of_a : of_b).push_back(group->write);
   }
   EXPECT_EQ(of_a, (std::vector<const sql::Write*>{&kInsert, &kUpdate, &kUpdate}));
   EXPECT_EQ(of_b, (std::vector<const sql::Write*>{&kUpdate, &kInsert}));
@@ -82,7 +82,7 @@ TEST_F(Queue, AdditiveWritesOfOneRowAreMerged) {
   const auto groups = queue_.take();
   ASSERT_EQ(groups.size(), 1u);
   ASSERT_EQ(groups[0]->rows.size(), 2u);
-  EXPECT_EQ(groups[0]->rows[0].values[1], std::string("\xff\xff\xff\xff\xff\xff\xff\xfc", 8));
+  EXPECT_EQ(groups[0]->rows[0].value(1), std::string("\xff\xff\xff\xff\xff\xff\xff\xfc", 8));
 }
 
 TEST_F(Queue, NothingPassesAWriteThatTouchesOtherRows) {
