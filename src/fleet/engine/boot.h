@@ -29,10 +29,4 @@ struct Boot {
 // Works through the steps and ends the operation; whoever waits for op_id in `outcomes` is told.
 base::Task<void> run_boot(Core& core, Boot boot);
 
-// The rest of a migration whose copy runs (step `moved`): its source is drained and destroyed, the operation ends.
-base::Task<void> finish_move(Core& core, EnvironmentRow row, OperationRow op);
-
-// Profile files, tmpfs and agent once more, after the guest lost what was in its memory (9.5).
-base::Task<base::Result<void>> rearm(Core& core, EnvironmentRow row, std::string cause);
-
 }  // namespace fusebox::fleet

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "fleet/engine/boot.h"
 #include "fleet/engine/host_ops.h"
+#include "fleet/engine/rearm.h"
 #include "fleet/engine/recovery.h"
 #include "fleet/engine/removal.h"
 

@@ -1,7 +1,7 @@
 // The passes that keep what is there in order: guests that lost their memory or whose certificates run out, gauges.
-#include "fleet/engine/boot.h"
 #include "fleet/engine/guest.h"
 #include "fleet/engine/guest_setup.h"
+#include "fleet/engine/rearm.h"
 #include "fleet/engine/reconcile.h"
 
 namespace fusebox::fleet {

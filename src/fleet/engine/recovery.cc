@@ -5,6 +5,7 @@
 #include "fleet/engine/boot.h"
 #include "fleet/engine/create.h"
 #include "fleet/engine/guest.h"
+#include "fleet/engine/migration.h"
 #include "fleet/engine/removal.h"
 #include "fleet/engine/seeds.h"
 #include "fleet/engine/snapshots.h"

@@ -1,6 +1,6 @@
 // Snapshots: restored in place.
-#include "fleet/engine/boot.h"
 #include "fleet/engine/create.h"
+#include "fleet/engine/rearm.h"
 #include "fleet/engine/snapshots.h"
 #include "fleet/render/views.h"
 

@@ -1,0 +1,66 @@
+#include "fleet/engine/abandon.h"
+
+#include "fleet/engine/guest_setup.h"
+#include "fleet/engine/intent.h"
+#include "fleet/engine/removal.h"
+
+namespace fusebox::fleet {
+namespace {
+
+constexpr base::Nanos kDestroyLimit{std::chrono::seconds{10}};
+constexpr base::Nanos kGoneLimit{std::chrono::seconds{10}};  // how long the answer waits for what is to be gone (5.2)
+
+}  // namespace
+
+std::unexpected<base::Error> destroyed_meanwhile(const Boot& boot) {
+  return refuse(409, "vm " + boot.row.vm_id + " was destroyed while it was being created",
+                {{"vm_id", boot.row.vm_id}, {"op_id", boot.op.op_id}});
+}
+
+base::Task<base::Result<Outcome>> abandon(Core& core, Boot& boot, base::Error error) {
+  const std::string text = redacted(boot.material, error.message);
+  OperationRow op = boot.op;
+  const base::Result<Outcome> outcome = std::unexpected(error);
+  finish_operation(op, outcome, core.wall());
+  op.last_error = text;
+  const RequestInfo nobody;
+  auto removal = co_await begin_removal(
+      core, boot.row, RemovalReason("boot_error", text, TaskStatus::failed, "failed"), nobody,
+      [&](Tx& tx) -> base::Result<void> {
+        tx.update_operation(op);
+        tx.add_event(vm_event(boot.row, "vm.provision_failed", op.finished_at, reason_json(text)));
+        return {};
+      });
+  const bool gone_by_others =
+      !removal && (removal.error().code == base::Errc::stale || removal.error().code == base::Errc::not_found);
+  if (gone_by_others) co_return destroyed_meanwhile(boot);
+  if (!removal) co_return outcome;
+  base::Completion<bool> gone;
+  const auto remove = [](Core& on, Removal what, base::Completion<bool> tell) -> base::Task<void> {
+    const auto removed = co_await run_removal(on, std::move(what));
+    tell.set(removed.has_value());
+  };
+  core.jobs.spawn(remove(core, std::move(*removal), gone));
+  const auto timer = core.parts.executor.post_at(core.now() + kGoneLimit, [gone] { gone.set(false); });
+  co_await gone.wait(core.parts.executor);
+  core.parts.executor.cancel(timer);
+  co_return outcome;
+}
+
+base::Task<base::Result<Outcome>> abandon_unrecorded(Core& core, Boot& boot, base::Error error) {
+  auto recorded = co_await record_intent(core, boot);
+  if (recorded) {
+    boot.recorded = true;
+    co_return co_await abandon(core, boot, std::move(error));
+  }
+  if (auto place = core.place_of(boot.row)) {
+    const auto gone =
+        co_await place->provider->destroy(core.context(boot.row, &boot.op, kDestroyLimit), boot.row.host_vm_name);
+    if (!gone && gone.error().code != base::Errc::not_found)
+      core.log(base::LogLevel::warn, "what was made could not be destroyed", {{"vm_id", boot.row.vm_id}});
+  }
+  if (recorded.error().code == base::Errc::exists) co_return already_assigned(boot.row.task_id, boot.row.vm_id);
+  co_return std::unexpected(std::move(recorded.error()));
+}
+
+}  // namespace fusebox::fleet
