@@ -57,6 +57,7 @@ struct Core {
   Awaited<base::Result<Outcome>> outcomes;                 // by op_id: operations this replica works on
   Awaited<base::Result<void>> removals;                    // by vm_id: environments that are being destroyed here
   Awaited<bool> names;                                     // by vm_id: being created and not yet recorded
+  std::set<std::string, std::less<>> evictions;            // hosts that are being emptied here
   std::multiset<std::string, std::less<>> at_work;         // op ids a task of this process works on (AtWork)
   std::set<std::string, std::less<>> stranded;             // of ours, nobody works on them: as last seen (recovery.h)
   SnapshotUses snapshot_uses;                              // see note_use()

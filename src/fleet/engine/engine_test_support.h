@@ -217,7 +217,7 @@ struct EngineTest : ::testing::Test {
     host.token = "token-of-" + id;
     host.backend = backend;
     host.vm_count = vm_count;
-    host.cpus = 64;
+    host.cpus = std::max<std::int64_t>(64, vm_count);
     host.ram_mb = 1 << 20;
     host.storage_gb = 1 << 20;
     const auto added = await(engine->register_host(executor, {}, host));

@@ -1,48 +1,8 @@
 // Hosts: cordoned, drained, removed.
-#include "fleet/engine/guest.h"
+#include "fleet/engine/evict.h"
 #include "fleet/engine/host_ops.h"
-#include "fleet/engine/removal.h"
 
 namespace fusebox::fleet {
-namespace {
-
-using std::chrono::seconds;
-
-constexpr std::uint32_t kPage = 200;
-
-// Drains what runs there, waits, and destroys what is left when the time is up.
-base::Task<void> evict(Core& core, std::string host_id, std::int64_t timeout_seconds) {
-  const RequestInfo nobody;
-  EnvironmentFilter filter;
-  filter.host_id = host_id;
-  filter.state = "running";
-  auto rows = co_await core.get<std::vector<EnvironmentRow>>(
-      [&](Reader& reader) { return reader.environments(filter, {}, kPage); });
-  if (rows) {
-    for (const EnvironmentRow& row : *rows) (void)co_await drain_environment(core, nobody, row.vm_id);
-  }
-  const base::Nanos end = core.now() + base::Nanos{seconds{timeout_seconds}};
-  while (core.now() < end && !core.closing) {
-    auto busy = co_await has_environments(core, host_id);
-    if (busy && !*busy) co_return;
-    co_await core.pause(seconds{1});
-  }
-  while (!core.closing) {
-    filter.state.reset();
-    auto left = co_await core.get<std::vector<EnvironmentRow>>(
-        [&](Reader& reader) { return reader.environments(filter, {}, kPage); });
-    if (!left || left->empty()) co_return;
-    std::size_t removed = 0;
-    for (const EnvironmentRow& row : *left) {
-      auto gone =
-          co_await remove_environment(core, row.vm_id, {}, RemovalReason("evicted", "host was drained"), nobody);
-      if (gone) ++removed;
-    }
-    if (removed == 0) co_return;  // the reconciler keeps trying what is destroying
-  }
-}
-
-}  // namespace
 
 base::Task<base::Result<bool>> has_environments(Core& core, std::string host_id) {
   EnvironmentFilter filter;
@@ -64,17 +24,18 @@ base::Task<base::Result<void>> set_cordoned(Core& core, std::string host_id, boo
   co_return co_await refresh_host(core, host_id);
 }
 
-base::Task<base::Result<void>> drain_host(Core& core, std::string host_id, bool evict_all,
+base::Task<base::Result<void>> drain_host(Core& core, std::string host_id, bool evicting,
                                           std::int64_t timeout_seconds) {
   if (!core.hosts.find(host_id)) co_return no_such_host(host_id);
   const base::Nanos at = core.wall();
+  const base::Nanos evict_at = evicting ? at + base::Nanos{std::chrono::seconds{timeout_seconds}} : base::Nanos{0};
   FB_CO_CHECK(co_await core.commit("host_draining", [&](Tx& tx) -> base::Result<void> {
-    tx.set_host_state(host_id, HostState::draining, at);
+    tx.set_host_state(host_id, HostState::draining, at, evict_at);
     tx.add_event(event_of("host", host_id, "host.draining", at));
     return {};
   }));
   FB_CO_CHECK(co_await refresh_host(core, host_id));
-  if (evict_all) core.jobs.spawn(evict(core, host_id, timeout_seconds));
+  if (evicting) core.jobs.spawn(evict(core, host_id));
   co_return base::Result<void>{};
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "fleet/engine/evict.h"
 #include "fleet/engine/host_ops.h"
 #include "fleet/engine/rearm.h"
 #include "fleet/engine/recovery.h"
@@ -109,6 +110,8 @@ base::Task<void> Reconciler::tick() {
     one->busy = true;
     scope.spawn(lane(one));
   }
+  for (const auto& host : core_.hosts.all())
+    if (is_evicting(host->row)) core_.jobs.spawn(evict(core_, host->row.host_id));
   scope.spawn(deadlines());
   scope.spawn(health());
   scope.spawn(snapshots());

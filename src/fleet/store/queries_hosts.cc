@@ -14,7 +14,7 @@ using sql::Write;
   "ram_mb_total, storage_gb_total, vm_count_max, gpus_total, gpu_kind, mig_profiles_json, gpu_devices_json, "       \
   "mig_instances_json, tls_json, features_json, agent_name, agent_version, probed_json, reach_state, reach_since, " \
   "last_error, last_seen_at, created_at, updated_at, cpus_allocated, ram_mb_allocated, storage_gb_allocated, "      \
-  "vm_count_allocated, gpus_allocated FROM orchestrator_hosts"
+  "vm_count_allocated, gpus_allocated, evict_at FROM orchestrator_hosts"
 
 constexpr sql::Query kById{"host", "t", FUSEBOX_SELECT_HOST " WHERE host_id = ?1"};
 constexpr sql::Query kPage{"hosts", "ti", FUSEBOX_SELECT_HOST " WHERE host_id > ?1 ORDER BY host_id LIMIT ?2"};
@@ -59,9 +59,9 @@ constexpr Write kPut{
 
 constexpr Write kSetState{.kind = Write::Kind::update,
                           .table = kTable,
-                          .types = "ttz",
+                          .types = "ttzz",
                           .keys = 1,
-                          .columns = "state = ?2, updated_at = ?3",
+                          .columns = "state = ?2, updated_at = ?3, evict_at = ?4",
                           .rest = "host_id = ?1",
                           .guard = {.one_row = true, .code = base::Errc::not_found, .what = "there is no host"}};
 
@@ -168,6 +168,7 @@ HostRow host_at(const sql::Row& row) {
   out.storage_gb_allocated = row.integer(at++);
   out.vm_count_allocated = row.integer(at++);
   out.gpus_allocated = row.integer(at++);
+  out.evict_at = row.time(at++);
   return out;
 }
 
@@ -237,8 +238,8 @@ void SqlTx::put_host(const HostRow& row) {
   cache_changed("host", row.host_id);
 }
 
-void SqlTx::set_host_state(std::string_view host_id, HostState state, base::Nanos at) {
-  execute(kSetState, {host_id, to_string(state), at});
+void SqlTx::set_host_state(std::string_view host_id, HostState state, base::Nanos at, base::Nanos evict_at) {
+  execute(kSetState, {host_id, to_string(state), at, evict_at});
   cache_changed("host", host_id);
 }
 

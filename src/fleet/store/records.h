@@ -103,6 +103,7 @@ struct HostRow {  // orchestrator_hosts
   base::Nanos reach_since{0};
   std::string last_error;
   base::Nanos last_seen_at{0}, created_at{0}, updated_at{0};
+  base::Nanos evict_at{0};  // draining with eviction: what is left then is destroyed; 0 = nothing is
   // Sums over its environments, kept in the same transactions; corrected by the reconciler.
   std::int64_t cpus_allocated = 0, ram_mb_allocated = 0, storage_gb_allocated = 0, vm_count_allocated = 0,
                gpus_allocated = 0;

@@ -223,12 +223,18 @@ constexpr std::string_view kEventIndexes =
     "CREATE INDEX orchestrator_events_rare_entity_idx ON orchestrator_events (entity_type, id) "
     "WHERE " FUSEBOX_RARE_ENTITY_TYPE ";";
 
+// An eviction outlives the process it was asked of.
+constexpr std::string_view kEvictions = R"sql(
+ALTER TABLE orchestrator_hosts {add} evict_at {time};
+)sql";
+
 constexpr Migration kOwn[] = {
     {101, "0101_state_that_survives.sql", kColumns},
     {102, "0102_take_over.sql", kTakeOver, kTakeOverPostgres, kTakeOverSqlite},
     {103, "0103_pages.sql", kIndexes, kIndexesPostgres},
     {104, "0104_running_operations.sql", kRunningOperations},
     {105, "0105_event_indexes.sql", kEventIndexes},
+    {106, "0106_evictions.sql", kEvictions},
 };
 
 }  // namespace

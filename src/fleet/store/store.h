@@ -182,7 +182,8 @@ class Tx : public Reader {
   virtual void set_task(std::string_view task_id, TaskStatus status, std::string_view last_error, base::Nanos at) = 0;
 
   virtual void put_host(const HostRow& row) = 0;  // inserts, or replaces all but state, created_at and allocations
-  virtual void set_host_state(std::string_view host_id, HostState state, base::Nanos at) = 0;
+  // `evict_at`: see HostRow; every other change of state ends an eviction.
+  virtual void set_host_state(std::string_view host_id, HostState state, base::Nanos at, base::Nanos evict_at = {}) = 0;
   virtual void set_host_contact(const HostRow& row) = 0;  // reachability, last_seen, last_error, probed capacity, agent
   virtual void set_host_allocated(const HostRow& row) = 0;
   virtual void delete_host(std::string_view host_id) = 0;  // guard: no environment names it (`stale`, name "in_use")

@@ -465,6 +465,11 @@ TEST_P(EveryStore, GivesBackHosts) {
     tx.reserve({.host_id = "host-1"});
   })) << "a cordoned host took something";
   ASSERT_OK(store_->put([&](Tx& tx) { tx.reserve({.host_id = "host-1", .cpus = 1}); }));
+  ASSERT_OK(store_->put(
+      [&](Tx& tx) { tx.set_host_state("host-1", HostState::draining, at_us(kSomeDayUs), at_us(kSomeDayUs + 7)); }));
+  found = store_->get([](Reader& reader) { return reader.host("host-1"); });
+  ASSERT_OK(found);
+  EXPECT_EQ((*found)->evict_at, at_us(kSomeDayUs + 7));
   ASSERT_OK(store_->put([&](Tx& tx) { tx.set_host_state("host-1", HostState::draining, at_us(kSomeDayUs)); }));
   HostRow again = row;
   again.url = "https://moved";

@@ -106,7 +106,7 @@ class SqlTx final : public Tx, private sql::Returned {
   void put_task(const TaskRow& row) override;
   void set_task(std::string_view task_id, TaskStatus status, std::string_view last_error, base::Nanos at) override;
   void put_host(const HostRow& row) override;
-  void set_host_state(std::string_view host_id, HostState state, base::Nanos at) override;
+  void set_host_state(std::string_view host_id, HostState state, base::Nanos at, base::Nanos evict_at) override;
   void set_host_contact(const HostRow& row) override;
   void set_host_allocated(const HostRow& row) override;
   void delete_host(std::string_view host_id) override;
