@@ -49,7 +49,8 @@ schedule::PlacementPolicy policy_of(const EngineOptions& options) {
 Core::Core(EngineParts parts_in)
     : parts(std::move(parts_in)),
       hosts(parts.executor, policy_of(parts.options), maker_of(parts)),
-      jobs(parts.executor) {}
+      jobs(parts.executor),
+      lookups(parts.executor, parts.store, jobs) {}
 
 base::Nanos Core::wall() const noexcept {
   return std::chrono::floor<std::chrono::microseconds>(parts.clock.wall());
@@ -100,10 +101,9 @@ base::Task<base::Result<void>> Core::commit(std::string_view step, Store::WriteW
 }
 
 base::Task<base::Result<EnvironmentRow>> Core::environment(std::string vm_id, std::string tenant) {
-  auto found = co_await get<std::optional<EnvironmentRow>>([&](Reader& reader) { return reader.environment(vm_id); });
-  if (!found) co_return std::unexpected(std::move(found.error()));
-  if (!*found || (!tenant.empty() && (*found)->tenant_id != tenant)) co_return no_such_vm(vm_id);
-  co_return std::move(**found);
+  FB_CO_TRY(Reader::NameUse use, co_await lookups.look_up(vm_id));
+  if (!use.row || (!tenant.empty() && use.row->tenant_id != tenant)) co_return no_such_vm(vm_id);
+  co_return std::move(*use.row);
 }
 
 base::Task<base::Result<SnapshotRow>> Core::snapshot(std::string snapshot_id, std::string tenant) {

@@ -21,6 +21,7 @@
 #include "fleet/engine/hosts.h"
 #include "fleet/engine/live.h"
 #include "fleet/engine/meters.h"
+#include "fleet/engine/name_lookups.h"
 #include "fleet/engine/snapshot_use.h"
 #include "fleet/secrets/vault.h"
 
@@ -54,14 +55,15 @@ struct Core {
   EngineParts parts;
   HostDirectory hosts;
   LiveTable live;
-  Awaited<base::Result<Outcome>> outcomes;                 // by op_id: operations this replica works on
-  Awaited<base::Result<void>> removals;                    // by vm_id: environments that are being destroyed here
-  Awaited<bool> names;                                     // by vm_id: being created and not yet recorded
-  std::set<std::string, std::less<>> evictions;            // hosts that are being emptied here
-  std::multiset<std::string, std::less<>> at_work;         // op ids a task of this process works on (AtWork)
-  std::set<std::string, std::less<>> stranded;             // of ours, nobody works on them: as last seen (recovery.h)
-  SnapshotUses snapshot_uses;                              // see note_use()
-  base::TaskScope jobs;                                    // every operation under way
+  Awaited<base::Result<Outcome>> outcomes;          // by op_id: operations this replica works on
+  Awaited<base::Result<void>> removals;             // by vm_id: environments that are being destroyed here
+  Awaited<bool> names;                              // by vm_id: being created and not yet recorded
+  std::set<std::string, std::less<>> evictions;     // hosts that are being emptied here
+  std::multiset<std::string, std::less<>> at_work;  // op ids a task of this process works on (AtWork)
+  std::set<std::string, std::less<>> stranded;      // of ours, nobody works on them: as last seen (recovery.h)
+  SnapshotUses snapshot_uses;                       // see note_use()
+  base::TaskScope jobs;                             // every operation under way
+  NameLookups lookups;
   std::map<std::uint64_t, base::Completion<bool>> pauses;  // under way, by number
   std::uint64_t next_pause = 0;
   std::int32_t creates_in_flight = 0;

@@ -38,18 +38,13 @@ base::Task<base::Result<FreeName>> wait_until_free(Core& core, std::string vm_id
   const base::Nanos end = core.now() + kDestroyingWait;
   const std::string host_vm_name = host_name_of(vm_id);
   for (;;) {
-    FreeName name;
-    FB_CO_TRY(const auto row, co_await core.get<std::optional<EnvironmentRow>>(
-                                  [&](Reader& reader) -> base::Result<std::optional<EnvironmentRow>> {
-                                    FB_TRY(auto found, reader.environment(vm_id));
-                                    if (found) return found;
-                                    FB_TRY(const auto stone, reader.tombstone({}, host_vm_name));
-                                    if (stone) name.first_generation = stone->generation + 1;
-                                    return found;
-                                  }));
-    if (!row) co_return name;
-    if (row->state != EnvironmentState::destroying || core.now() >= end || core.closing)
-      co_return already_assigned(row->task_id, row->vm_id);
+    FB_CO_TRY(const Reader::NameUse use, co_await core.lookups.look_up(vm_id, host_vm_name));
+    if (!use.row) {
+      const FreeName name{.first_generation = use.last_generation + 1};
+      co_return name;
+    }
+    if (use.row->state != EnvironmentState::destroying || core.now() >= end || core.closing)
+      co_return already_assigned(use.row->task_id, use.row->vm_id);
     co_await core.pause(kWaitStep);
   }
 }

@@ -72,6 +72,8 @@ class CountingStore final : public Store {
     co_return done;
   }
   base::Task<base::Result<void>> read(base::Executor& executor, ReadWork work) override {
+    if (read_refusal) co_return std::unexpected(*read_refusal);
+    ++reads;
     ++under_way;
     auto done = co_await inner_->read(executor, std::move(work));
     --under_way;
@@ -85,7 +87,9 @@ class CountingStore final : public Store {
   std::string_view leader_word() const noexcept override { return inner_->leader_word(); }
 
   int under_way = 0;
-  std::optional<base::Error> refusal;  // of every write
+  std::uint64_t reads = 0;
+  std::optional<base::Error> refusal;       // of every write
+  std::optional<base::Error> read_refusal;  // of every read
 
  private:
   std::unique_ptr<Store> inner_;

@@ -1,6 +1,7 @@
 // orchestrator_vms: one row per environment.
 #include <algorithm>
 
+#include "base/json.h"
 #include "fleet/store/codec.h"
 #include "fleet/store/environment_columns.h"
 #include "fleet/store/queries.h"
@@ -16,6 +17,17 @@ using sql::Write;
 #define FUSEBOX_SELECT_ENVIRONMENT "SELECT " FUSEBOX_ENVIRONMENT_COLUMNS " FROM orchestrator_vms"
 
 constexpr sql::Query kById{"environment", "t", FUSEBOX_SELECT_ENVIRONMENT " WHERE vm_id = ?1"};
+// PostgreSQL's answer to many names at once; SQLite, in this process, is asked for each.
+constexpr sql::Query kNameUses{
+    "name_uses", "j",
+    "SELECT " FUSEBOX_ENVIRONMENT_COLUMNS
+    ", n.at, (SELECT MAX(t.generation) FROM orchestrator_tombstones AS t WHERE t.host_id = '' "
+    "AND t.host_vm_name = n.name) FROM jsonb_to_recordset(?1) AS n(at BIGINT, id TEXT, name TEXT) "
+    "LEFT JOIN orchestrator_vms ON vm_id = n.id"};
+constexpr sql::Query kLastGeneration{
+    "last_generation", "t",
+    "SELECT MAX(generation) FROM orchestrator_tombstones WHERE host_id = '' AND host_vm_name = ?1"};
+constexpr int kNameAt = 46;  // after the environment's columns
 constexpr sql::Query kByTask{"environment_of_task", "t",
                              FUSEBOX_SELECT_ENVIRONMENT
                              " WHERE task_id = ?1 ORDER BY CASE state WHEN 'destroying' THEN 1 ELSE 0 END LIMIT 1"};
@@ -145,6 +157,35 @@ void add_page(Filtered& query, std::string_view after, std::uint32_t limit) {
 
 base::Result<std::optional<EnvironmentRow>> SqlTx::environment(std::string_view vm_id) {
   return first_row(connection(), kById, {vm_id}, environment_at);
+}
+
+base::Result<std::vector<Reader::NameUse>> SqlTx::name_uses(std::span<const Name> names) {
+  std::vector<NameUse> uses(names.size());
+  if (connection().dialect() == sql::Dialect::sqlite) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      FB_TRY(uses[i].row, environment(names[i].vm_id));
+      if (names[i].host_vm_name.empty()) continue;
+      FB_CHECK(query(kLastGeneration, {names[i].host_vm_name},
+                     [&](const sql::Row& row) { uses[i].last_generation = unsigned_at(row, 0); }));
+    }
+    return uses;
+  }
+  base::json::Writer asked;
+  asked.begin_array();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    std::string kept;
+    asked.begin_object().key("at").unsigned_integer(i).key("id").string(storable_text(names[i].vm_id, kept));
+    if (!names[i].host_vm_name.empty()) asked.key("name").string(storable_text(names[i].host_vm_name, kept));
+    asked.end_object();
+  }
+  const std::string text = asked.end_array().take();
+  FB_CHECK(query(kNameUses, {text}, [&](const sql::Row& row) {
+    const std::size_t at = unsigned_at(row, kNameAt);
+    if (at >= uses.size()) return;
+    if (!row.is_null(0)) uses[at].row = environment_at(row);
+    uses[at].last_generation = unsigned_at(row, kNameAt + 1);
+  }));
+  return uses;
 }
 
 base::Result<std::optional<EnvironmentRow>> SqlTx::environment_of_task(std::string_view task_id) {

@@ -57,6 +57,16 @@ class Reader {
   virtual ~Reader() = default;
 
   virtual base::Result<std::optional<EnvironmentRow>> environment(std::string_view vm_id) = 0;
+  // What names stand for, in their order, all with one question.
+  struct Name {
+    std::string vm_id;
+    std::string host_vm_name{};  // "": its generation is not asked for
+  };
+  struct NameUse {
+    std::optional<EnvironmentRow> row;
+    std::uint64_t last_generation = 0;  // of `host_vm_name` where there is no host; 0: none is known
+  };
+  virtual base::Result<std::vector<NameUse>> name_uses(std::span<const Name> names) = 0;
   virtual base::Result<std::optional<EnvironmentRow>> environment_of_task(std::string_view task_id) = 0;
   virtual base::Result<std::optional<EnvironmentRow>> environment_on_host(std::string_view host_id,
                                                                           std::string_view host_vm_name) = 0;

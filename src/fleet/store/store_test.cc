@@ -179,6 +179,39 @@ TEST_P(EveryStore, AClosureReadsItsOwnWrites) {
   }));
 }
 
+TEST_P(EveryStore, ManyNamesAreLookedUpWithOneQuestionInTheirOrder) {
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    tx.insert_environment(some_environment("vm-1"));
+    tx.insert_environment(some_environment("vm-\xEF\xBF\xBD"));
+    for (std::uint64_t generation : {11, 12})
+      tx.put_tombstone({.host_vm_name = "gone-name", .generation = generation, .removed_at = at_us(kSomeDayUs)});
+    tx.put_tombstone(
+        {.host_id = "host-1", .host_vm_name = "gone-name", .generation = 90, .removed_at = at_us(kSomeDayUs)});
+  }));
+  const std::vector<Reader::Name> names = {{.vm_id = "gone", .host_vm_name = "gone-name"},
+                                           {.vm_id = "vm-1", .host_vm_name = "gone-name"},
+                                           {.vm_id = "gone"},
+                                           {.vm_id = "it's \"a\\\\u0000\"", .host_vm_name = "\n"},
+                                           {.vm_id = std::string("\0", 1)},
+                                           {.vm_id = "vm-1"}};
+  auto uses = store_->get([&](Reader& reader) { return reader.name_uses(names); });
+  ASSERT_OK(uses);
+  ASSERT_EQ(uses->size(), names.size());
+  EXPECT_FALSE((*uses)[0].row);
+  EXPECT_EQ((*uses)[0].last_generation, 12u) << "of the name where there is no host";
+  ASSERT_TRUE((*uses)[1].row);
+  expect_same(*(*uses)[1].row, some_environment("vm-1"));
+  EXPECT_EQ((*uses)[1].last_generation, 12u);
+  EXPECT_EQ((*uses)[2].last_generation, 0u) << "not asked for";
+  EXPECT_FALSE((*uses)[3].row);
+  EXPECT_FALSE((*uses)[4].row);
+  ASSERT_TRUE((*uses)[5].row);
+  EXPECT_EQ((*uses)[5].row->vm_id, "vm-1");
+  auto none = store_->get([&](Reader& reader) { return reader.name_uses({}); });
+  ASSERT_OK(none);
+  EXPECT_TRUE(none->empty());
+}
+
 TEST_P(EveryStore, ListsArePagesInTheOrderOfIds) {
   ASSERT_OK(store_->put([&](Tx& tx) {
     for (int i = 0; i < 20; ++i) {

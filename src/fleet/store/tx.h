@@ -39,6 +39,7 @@ class SqlTx final : public Tx, private sql::Returned {
   std::vector<Notice> take_notices() { return std::move(notices_); }
 
   base::Result<std::optional<EnvironmentRow>> environment(std::string_view vm_id) override;
+  base::Result<std::vector<NameUse>> name_uses(std::span<const Name> names) override;
   base::Result<std::optional<EnvironmentRow>> environment_of_task(std::string_view task_id) override;
   base::Result<std::optional<EnvironmentRow>> environment_on_host(std::string_view host_id,
                                                                   std::string_view host_vm_name) override;
