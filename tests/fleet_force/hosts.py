@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from fleet import Fleet, free_port, run_tests, wait_for
+from fleet import TOKEN, Fleet, free_port, run_tests, wait_for
 
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
@@ -176,9 +176,7 @@ class Listener:
 
 def egress(command, images):
     with Fleet(command) as fleet:
-        store = fleet.folder / "user"
-        subprocess.run([command, "image", "import", f"{images}/js.wapp", "--name", "js"], check=True,
-                       capture_output=True, env={**os.environ, "FUSEBOX_DATA": str(store)})
+        store = image_store(fleet, command, images)
         allowed, other = Listener(), Listener()
         server = fleet.serve()
         fleet.host("h1", server, backend="wasm", image_store=store)
@@ -202,12 +200,49 @@ def egress(command, images):
         assert (allowed.came, other.came) == (1, 0), (allowed.came, other.came)
 
 
+def image_store(fleet, command, images):
+    store = fleet.folder / "user"
+    subprocess.run([command, "image", "import", f"{images}/js.wapp", "--name", "js"], check=True,
+                   capture_output=True, env={**os.environ, "FUSEBOX_DATA": str(store)})
+    return store
+
+
+def streams(command, images):
+    with Fleet(command) as fleet:
+        store = image_store(fleet, command, images)
+        server = fleet.serve()
+        fleet.host("h1", server, backend="wasm", image_store=store)
+        status, made = server.client.call("POST", "/v1/environments", {
+            "task_id": "a", "spec": {"image": "js", "backend": "wasm", "host_id": "h1"}})
+        assert status == 201, made
+        client = {"FUSE_BASE_URL": f"http://127.0.0.1:{server.port}", "FUSE_TOKEN": TOKEN,
+                  "FUSE_CONFIG": str(fleet.folder / "client.yaml")}
+        followed = fleet.run("follower", [command, "env", "logs", "fuse-a", "--follow"], client)
+        wait_for("what is there is shown", lambda: "made from image js" in followed.text(), process=followed)
+        assert "drained" not in followed.text()
+        assert server.client.call("POST", "/v1/environments/fuse-a?action=drain")[0] == 200
+        wait_for("what comes later is shown", lambda: "drained" in followed.text(), process=followed)
+        assert followed.alive(), followed.text()
+        # A terminal is not among what this provider has: said by the host, in its words, before anything is switched.
+        refused = fleet.run("attach", [command, "env", "attach", "fuse-a", "--", "js"], client)
+        assert refused.child.wait(30) != 0
+        assert "draining" in refused.text() or "terminal" in refused.text(), refused.text()
+        assert server.client.call("DELETE", "/v1/environments/fuse-a")[0] in (200, 204)
+        assert followed.child.wait(30) == 0, followed.text()
+        assert followed.text().count("drained") == 1, followed.text()
+        # What it logged stays readable.
+        ended = subprocess.run([command, "env", "logs", "fuse-a"], env={**os.environ, **client}, capture_output=True,
+                               text=True, check=True)
+        assert "made from image js" in ended.stdout and "drained" in ended.stdout, ended
+
+
 def main():
     command, images = sys.argv[1:3]
     return run_tests([
         ("both sides show certificates, and none goes without the right one", lambda: both_sides(command)),
         ("a new certificate is read at SIGHUP", lambda: new_certificate(command)),
         ("SIGTERM ends an agent with status 0", lambda: stop(command)),
+        ("what a host logs is followed until its environment is gone", lambda: streams(command, images)),
         ("an environment reaches the address it may and no other", lambda: egress(command, images)),
         ("a second signal does not wait for anybody", lambda: second_signal(command)),
     ])

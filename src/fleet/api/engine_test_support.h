@@ -144,7 +144,7 @@ class ScriptedEngine final : public Engine {
     co_return std::string(
         R"({"hosts":[{"host_id":"h1","fits":false,"reason":"is cordoned, not active"}],"decision":{}})");
   }
-  Task<Result<std::unique_ptr<GuestLease>>> guest(RequestInfo info, std::string vm_id) override {
+  Task<Result<std::unique_ptr<GuestLease>>> guest(RequestInfo info, std::string vm_id, GuestUse use) override {
     co_await base::resume_on(executor_);
     note(std::move(info), "guest " + vm_id);
     if (auto failure = failing()) co_return std::unexpected(std::move(*failure));
@@ -152,7 +152,9 @@ class ScriptedEngine final : public Engine {
         executor_, [&vm_id](Reader& reader) { return reader.environment(vm_id); });
     if (!row) co_return std::unexpected(row.error());
     if (!*row) co_return refuse(404, "vm " + vm_id + " not found");
-    if ((*row)->state != EnvironmentState::running) co_return refuse(409, "vm " + vm_id + " is not running");
+    const bool logs_only = (*row)->state == EnvironmentState::draining && use == GuestUse::logs;
+    if ((*row)->state != EnvironmentState::running && !logs_only)
+      co_return refuse(409, "vm " + vm_id + " is not running");
     co_return std::make_unique<ScriptedLease>(**row, provider, guests_end.get_token(), leases,
                                               std::this_thread::get_id());
   }

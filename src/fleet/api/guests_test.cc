@@ -296,6 +296,33 @@ TEST_F(Guests, LogsComeFromTheStoreAndTheProvider) {
   EXPECT_EQ(server_.get("/v1/environments/nobody/logs").status, 404);
 }
 
+TEST_F(Guests, WhatWasToldIsNotToldAgainWhenItIsKept) {
+  provider().log_records = {{std::chrono::seconds{1'700'000'005}, "boot", "from the guest"}};
+  Talk talk(server_.port());
+  talk.send("GET", "/v1/environments/fuse-a/logs?follow=1", {{"Authorization", "Bearer " + std::string(kMaster)}}, {});
+  EXPECT_EQ(talk.head().status, 200);
+  EXPECT_THAT(talk.chunk(), HasSubstr("from the guest"));
+  // Its environment goes: what its provider logged is copied, with what nobody had heard yet.
+  server_.write([](Tx& tx) -> base::Result<void> {
+    tx.append_env_log("fuse-a", "boot", std::chrono::seconds{1'700'000'005}, "from the guest");
+    tx.append_env_log("fuse-a", "boot", std::chrono::seconds{1'700'000'006}, "its last words");
+    return {};
+  });
+  EXPECT_THAT(talk.chunk(), HasSubstr("its last words"));
+  server_.remove(row_);
+  EXPECT_EQ(talk.chunk(), "");
+}
+
+TEST_F(Guests, LogsOfAnEnvironmentThatDrainsCanBeRead) {
+  provider().log_records = {{std::chrono::seconds{1'700'000'005}, "boot", "drained"}};
+  row_.state = EnvironmentState::draining;
+  server_.write([&](Tx& tx) -> base::Result<void> {
+    tx.update_environment(row_, row_.generation);
+    return {};
+  });
+  EXPECT_THAT(server_.get("/v1/environments/fuse-a/logs").body, HasSubstr("drained"));
+}
+
 TEST_F(Guests, LogsAreFollowedUntilTheEnd) {
   Talk talk(server_.port());
   talk.send("GET", "/v1/environments/fuse-a/logs?follow=1", {{"Authorization", "Bearer " + std::string(kMaster)}}, {});

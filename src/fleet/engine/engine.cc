@@ -105,9 +105,10 @@ class EngineImpl final : public Engine {
   base::Task<base::Result<std::string>> explain(base::Executor& home, CreateRequest request) override {
     return away(home, explain_placement(core_, std::move(request)));
   }
-  base::Task<base::Result<std::unique_ptr<GuestLease>>> guest(RequestInfo info, std::string vm_id) override {
+  base::Task<base::Result<std::unique_ptr<GuestLease>>> guest(RequestInfo info, std::string vm_id,
+                                                              GuestUse use) override {
     co_await base::resume_on(core_.parts.executor);
-    co_return co_await lease_guest(core_, std::move(info), std::move(vm_id));
+    co_return co_await lease_guest(core_, std::move(info), std::move(vm_id), use);
   }
   base::Task<base::Result<GuestAgent>> guest_agent(base::Executor& home, RequestInfo info, std::string vm_id) override {
     return away(home, find_guest_agent(core_, std::move(info), std::move(vm_id)));

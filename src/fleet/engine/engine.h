@@ -111,7 +111,10 @@ class Engine {
   virtual base::Task<base::Result<std::string>> explain(base::Executor& home, CreateRequest request) = 0;
 
   // 404 unknown to this caller, 409 not running, 501 when `feature_or_backend` cannot. Returns on the engine's executor.
-  virtual base::Task<base::Result<std::unique_ptr<GuestLease>>> guest(RequestInfo info, std::string vm_id) = 0;
+  // While it drains its logs can still be read.
+  enum class GuestUse : std::uint8_t { work, logs };
+  virtual base::Task<base::Result<std::unique_ptr<GuestLease>>> guest(RequestInfo info, std::string vm_id,
+                                                                      GuestUse use) = 0;
 
   // The token and certificate of an environment's guest agent, for calls to it (computer). 501 when it has none.
   struct GuestAgent {

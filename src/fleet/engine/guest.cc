@@ -116,10 +116,13 @@ base::Task<base::Result<void>> end_operation(Core& core, EnvironmentRow& row, Op
 
 }  // namespace
 
-base::Task<base::Result<std::unique_ptr<GuestLease>>> lease_guest(Core& core, RequestInfo info, std::string vm_id) {
+base::Task<base::Result<std::unique_ptr<GuestLease>>> lease_guest(Core& core, RequestInfo info, std::string vm_id,
+                                                                  Engine::GuestUse use) {
   auto row = co_await core.environment(vm_id, info.caller.tenant);
   if (!row) co_return std::unexpected(std::move(row.error()));
-  if (row->state != EnvironmentState::running) co_return wrong_state(*row, "running");
+  const bool drains = row->state == EnvironmentState::draining;
+  if (row->state != EnvironmentState::running && !(drains && use == Engine::GuestUse::logs))
+    co_return wrong_state(*row, "running");
   FB_CO_TRY(Place place, core.place_of(*row));
   if (place.host && !core.hosts.reachable(row->host_id))
     co_return refuse(503, "host \"" + row->host_id + "\" of vm " + vm_id + " is not reachable",

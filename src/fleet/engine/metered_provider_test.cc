@@ -26,7 +26,7 @@ TEST_F(AgentRequests, AreCountedForEveryCallToAHost) {
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(meters.requests["h1 snapshot 200"], 1);
   {
-    auto lease = await(engine->guest({}, "fuse-a"));
+    auto lease = await(engine->guest({}, "fuse-a", Engine::GuestUse::work));
     ASSERT_TRUE(lease);
     ASSERT_TRUE(await((*lease)->provider().stats({}, "fuse-a")));
   }

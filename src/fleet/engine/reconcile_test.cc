@@ -90,7 +90,7 @@ TEST_F(Reconcile, AnIdleEnvironmentGoesAndOneInUseStays) {
   ASSERT_TRUE(await(engine->create(executor, {}, wanted)));
   wanted.task_id = "b";
   ASSERT_TRUE(await(engine->create(executor, {}, wanted)));
-  auto lease = await(engine->guest({}, "fuse-b"));
+  auto lease = await(engine->guest({}, "fuse-b", Engine::GuestUse::work));
   ASSERT_TRUE(lease) << lease.error().message;
   pass(seconds{200});
   EXPECT_FALSE(row("fuse-a"));

@@ -1,6 +1,7 @@
 #include "fleet/engine/removal.h"
 
 #include "base/json.h"
+#include "fleet/engine/last_logs.h"
 #include "fleet/render/views.h"
 
 namespace fusebox::fleet {
@@ -51,11 +52,13 @@ void write_ended(Tx& tx, const EnvironmentRow& row, const OperationRow& op, cons
 }
 
 // The row goes, and with it its share of the host: both once, because there is one row.
-base::Task<base::Result<void>> commit_removed(Core& core, const EnvironmentRow& row, OperationRow op) {
+base::Task<base::Result<void>> commit_removed(Core& core, const EnvironmentRow& row, OperationRow op,
+                                              const std::vector<host::LogRecord>& logs) {
   const base::Nanos at = core.wall();
   finish_operation(op, Outcome{.status = 204, .json = {}, .location = {}, .replayed = false}, at);
   const std::string final_state = final_state_of(op);
   auto done = co_await core.commit("removed", [&](Tx& tx) -> base::Result<void> {
+    write_logs(tx, row, logs);
     tx.end_environment(row.vm_id, row.generation, {},
                        {.kind = "state", .payload_json = state_event(row, final_state, at)});
     if (!row.host_id.empty()) tx.release(host_share(row));
@@ -93,7 +96,9 @@ base::Task<base::Result<void>> remove_at_once(Core& core, EnvironmentRow row, Re
   finish_operation(op, outcome, at);
   if (!reason.error.empty()) row.last_error = reason.error;
   const std::string final_state(reason.final_state);
+  const auto logs = co_await last_logs(core, row);
   auto recorded = co_await core.commit("removed", [&](Tx& tx) -> base::Result<void> {
+    write_logs(tx, row, logs);
     const std::string destroying = state_event(row, "destroying", at);
     const std::string last = state_event(row, final_state, at);
     tx.end_environment(row.vm_id, expected, {.kind = "state", .payload_json = destroying},
@@ -158,10 +163,11 @@ base::Task<base::Result<void>> run_removal(Core& core, Removal removal) {
   const EnvironmentRow& row = removal.row;
   const AtWork at_work(core, removal.op.op_id);
   core.removals.begin(row.vm_id);
+  const auto logs = co_await last_logs(core, row);
   auto deleted = co_await delete_on_host(core, row, removal.op);
   base::Result<void> outcome;
   if (deleted) {
-    outcome = co_await commit_removed(core, row, removal.op);
+    outcome = co_await commit_removed(core, row, removal.op, logs);
   } else {
     core.log(base::LogLevel::warn, "environment could not be deleted on its host; it will be tried again",
              {{"vm_id", row.vm_id}, {"error", deleted.error().message}});

@@ -281,10 +281,20 @@ Task<Result<void>> StubProvider::remove_file(CallContext context, std::string vm
   co_return found->files.remove(path, recursive);
 }
 
-Task<Result<Provider::LogPage>> StubProvider::logs(CallContext context, std::string vm, std::vector<std::string>,
-                                                   std::uint64_t from) {
-  FB_CO_CHECK(find(context, vm));
-  co_return LogPage{{}, from};
+Task<Result<Provider::LogPage>> StubProvider::logs(CallContext context, std::string vm,
+                                                   std::vector<std::string> sources, std::uint64_t from) {
+  FB_CO_TRY(const Vm* found, find(context, vm));
+  LogPage page;
+  page.next = std::max<std::uint64_t>(from, found->logs.size());
+  for (std::uint64_t at = from; at < found->logs.size(); ++at) {
+    const LogRecord& record = found->logs[static_cast<std::size_t>(at)];
+    if (sources.empty() || std::ranges::find(sources, record.source) != sources.end()) page.records.push_back(record);
+  }
+  co_return page;
+}
+
+void StubProvider::log(std::string_view vm_id, LogRecord record) {
+  if (const auto at = vms_.find(vm_id); at != vms_.end()) at->second.logs.push_back(std::move(record));
 }
 Task<Result<VmStats>> StubProvider::stats(CallContext context, std::string vm) {
   FB_CO_TRY(const Vm* found, find(context, vm));

@@ -78,12 +78,16 @@ class StubProvider final : public Provider {
   bool has_image(std::string_view image) const override;
   bool makes_at_once(std::string_view /*image*/) override { return true; }
 
+  // What a VM that is there logs from now on: a stub says nothing by itself.
+  void log(std::string_view vm_id, LogRecord record);
+
  private:
   struct Vm {
     VmRecord record;
     std::string op_id;
     StubFiles files;
     std::vector<Endpoint> endpoints;
+    std::vector<LogRecord> logs;
   };
   struct Snapshot {
     SnapshotRecord record;

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -71,12 +73,14 @@ std::string record_json(base::Nanos at, std::string_view source, std::string_vie
 }
 
 struct LogState {
-  bool live = false, running = false;
+  bool live = false;
+  bool has_guest = false;  // it runs or drains
 };
 base::Result<LogState> find_environment(Reader& reader, const std::string& vm_id, const std::string& tenant) {
   FB_TRY(const auto row, reader.environment(vm_id));
   if (row && (tenant.empty() || row->tenant_id == tenant)) {
-    return LogState{true, row->state == EnvironmentState::running};
+    const bool has_guest = row->state == EnvironmentState::running || row->state == EnvironmentState::draining;
+    return LogState{true, has_guest};
   }
   const auto unknown = [&vm_id] { return refuse(404, "vm " + vm_id + " not found", Details{{"vm_id", vm_id}}); };
   if (row) return unknown();
@@ -101,6 +105,7 @@ class LogTail {
       if (rows->empty()) break;
       for (const EnvLogRow& row : *rows) {
         stored_ = std::max(stored_, row.seq);
+        if (was_told(row)) continue;
         FB_CO_CHECK(co_await say(row.at, row.source, row.data));
       }
     }
@@ -111,16 +116,17 @@ class LogTail {
   base::Task<base::Result<void>> from_provider(RequestInfo info) {
     using Page = host::Provider::LogPage;
     while (wanted_.left > 0) {
-      auto page = co_await with_guest<Page>({call_.services.engine, call_.home(), info, call_.id()},
-                                            [this, &info](GuestLease& guest) -> base::Task<base::Result<Page>> {
-                                              co_return co_await guest.provider().logs(
-                                                  context_for(guest, info, kLogLimit), guest.row().host_vm_name,
-                                                  wanted_.sources, provided_);
-                                            });
+      auto page = co_await with_guest<Page>(
+          {call_.services.engine, call_.home(), info, call_.id(), Engine::GuestUse::logs},
+          [this, &info](GuestLease& guest) -> base::Task<base::Result<Page>> {
+            co_return co_await guest.provider().logs(context_for(guest, info, kLogLimit), guest.row().host_vm_name,
+                                                     wanted_.sources, provided_);
+          });
       if (!page || page->records.empty()) break;
       const bool moved = page->next > provided_;
       provided_ = page->next;
       for (const host::LogRecord& record : page->records) {
+        told_until_[record.source] = record.at;
         if (record.at < wanted_.since || !wanted_.wants(record.source)) continue;
         FB_CO_CHECK(co_await say(record.at, record.source, record.data));
       }
@@ -131,6 +137,11 @@ class LogTail {
   bool full() const noexcept { return wanted_.left <= 0; }
 
  private:
+  // What a provider logged is copied to the store when its environment goes.
+  bool was_told(const EnvLogRow& row) const {
+    const auto told = told_until_.find(row.source);
+    return told != told_until_.end() && row.at <= told->second;
+  }
   base::Task<base::Result<void>> say(base::Nanos at, std::string_view source, std::string_view data) {
     if (wanted_.left-- <= 0) co_return base::Result<void>{};
     std::string line = record_json(at, source, data);
@@ -141,6 +152,7 @@ class LogTail {
   Wanted wanted_;
   std::shared_ptr<LineStream> lines_;
   std::uint64_t stored_ = 0, provided_ = 0;
+  std::map<std::string, base::Nanos> told_until_;  // of what came from the provider, by source
 };
 
 base::Task<void> follow(Call& call, LogTail& tail, LineStream& lines) {
@@ -154,7 +166,7 @@ base::Task<void> follow(Call& call, LogTail& tail, LineStream& lines) {
     const auto stored = co_await tail.from_store();
     if (!stored) break;
     if (!state || !state->live) break;
-    if (!state->running) continue;
+    if (!state->has_guest) continue;
     const auto provided = co_await tail.from_provider(call.info());
     if (!provided) break;
   }
@@ -172,7 +184,7 @@ base::Task<Answer> logs(Call& call) {
   const auto lines = std::make_shared<LineStream>(call.home(), std::move(*stream));
   LogTail tail(call, std::move(wanted), lines);
   auto told = co_await tail.from_store();
-  if (told && state->running) told = co_await tail.from_provider(call.info());
+  if (told && state->has_guest) told = co_await tail.from_provider(call.info());
   if (told && state->live && call.flag("follow")) {
     lines->keep_alive();
     co_await follow(call, tail, *lines);

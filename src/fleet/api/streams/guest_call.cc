@@ -44,7 +44,7 @@ base::Error provider_error(base::Error error, std::string_view vm_id) {
 base::Task<base::Result<LeasePtr>> lease_guest(GuestCall call) {
   base::Result<LeasePtr> result = base::fail(base::Errc::bug, "not begun");
   {
-    auto lease = co_await call.engine.guest(call.info, call.vm_id);
+    auto lease = co_await call.engine.guest(call.info, call.vm_id, call.use);
     if (!lease) {
       result = std::unexpected(std::move(lease.error()));
     } else {

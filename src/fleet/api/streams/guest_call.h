@@ -21,12 +21,14 @@ namespace fusebox::fleet {
 
 struct GuestCall {
   // Not an aggregate: gcc 12 destroys aggregate temporaries of an await expression twice.
-  GuestCall(Engine& engine_in, base::Executor& home_in, RequestInfo info_in, std::string vm_id_in)
-      : engine(engine_in), home(home_in), info(std::move(info_in)), vm_id(std::move(vm_id_in)) {}
+  GuestCall(Engine& engine_in, base::Executor& home_in, RequestInfo info_in, std::string vm_id_in,
+            Engine::GuestUse use_in = Engine::GuestUse::work)
+      : engine(engine_in), home(home_in), info(std::move(info_in)), vm_id(std::move(vm_id_in)), use(use_in) {}
   Engine& engine;
   base::Executor& home;
   RequestInfo info;
   std::string vm_id;
+  Engine::GuestUse use;
 };
 
 host::CallContext context_for(const GuestLease& lease, const RequestInfo& info, std::chrono::nanoseconds limit);
@@ -41,7 +43,7 @@ template <class T>
 base::Task<base::Result<T>> with_guest(GuestCall call, GuestWork<T> work) {
   base::Result<T> result = base::fail(base::Errc::bug, "not begun");
   {
-    auto lease = co_await call.engine.guest(call.info, call.vm_id);
+    auto lease = co_await call.engine.guest(call.info, call.vm_id, call.use);
     if (!lease) {
       result = std::unexpected(std::move(lease.error()));
     } else {
@@ -69,7 +71,7 @@ base::Task<base::Result<OpenedPtr<T>>> open_in_guest(GuestCall call, Opener<T> o
   base::Result<OpenedPtr<T>> result = base::fail(base::Errc::bug, "not begun");
   base::Executor& executor = call.engine.executor();
   {
-    auto lease = co_await call.engine.guest(call.info, call.vm_id);
+    auto lease = co_await call.engine.guest(call.info, call.vm_id, call.use);
     if (!lease) {
       result = std::unexpected(std::move(lease.error()));
     } else {
