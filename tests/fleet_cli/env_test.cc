@@ -38,6 +38,16 @@ TEST_F(EnvCommand, CreateMakesUpATaskAndCanAnswerAtOnce) {
   EXPECT_EQ(seen().at(0).header("Prefer"), "respond-async");
 }
 
+TEST_F(EnvCommand, CreateTellsWhoGetsTheStubWithoutAskingForIt) {
+  on("POST /v1/environments", 201, R"({"id":"fuse-a","state":"running","backend":"stub"})");
+  const Finished image = fusebox({"env", "create", "--image", "nosuch"});
+  EXPECT_EQ(image.status, 0);
+  EXPECT_EQ(image.out, "fuse-a\n");
+  EXPECT_THAT(image.err, AllOf(HasSubstr("no image \"nosuch\""), HasSubstr("runs nothing")));
+  EXPECT_THAT(fusebox({"env", "create"}).err, HasSubstr("--image"));
+  EXPECT_THAT(fusebox({"env", "create", "--backend", "stub"}).err, IsEmpty());
+}
+
 TEST_F(EnvCommand, CreateFollowsUntilItRuns) {
   on("POST /v1/environments", 202, R"({"id":"fuse-a","state":"provisioning"})");
   on_events("GET /v1/environments/fuse-a/events",

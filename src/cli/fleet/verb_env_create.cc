@@ -5,6 +5,7 @@
 #include <ostream>
 
 #include "base/ids.h"
+#include "base/text.h"
 #include "cli/fleet/environment_request.h"
 #include "cli/fleet/events.h"
 #include "cli/fleet/groups.h"
@@ -42,6 +43,18 @@ base::Result<int> follow(Session& session, ApiClient& api, const std::string& id
   return status;
 }
 
+// Nobody takes the stub for a sandbox: what was not asked for by its name is told.
+base::Result<int> show_made(Session& session, const SpecOptions& asked, const ApiReply& reply) {
+  FB_TRY(const json::Document made, reply.document());
+  if (asked.backend.empty() && text_member(*made.root, "backend") == "stub") {
+    session.note(asked.image.empty()
+                     ? "no image was named, so it is of backend stub, which keeps books and runs nothing; see --image"
+                     : "the server has no image " + base::in_quotes(asked.image) +
+                           ", so it is of backend stub, which keeps books and runs nothing; import the image there");
+  }
+  return show_id(session, kEnvironments, reply);
+}
+
 base::Result<int> create(Session& session, CreateOptions options) {
   EnvironmentOptions& asked = options.environment;
   if (asked.task_id.empty()) asked.task_id = generated_id(session, "task-");
@@ -61,13 +74,13 @@ base::Result<int> create(Session& session, CreateOptions options) {
                              " --idempotency-key " + options.idempotency_key;
   }
   if (!reply) return base::fail(reply.error());
-  if (!options.follow) return show_id(session, kEnvironments, *reply);
+  if (!options.follow) return show_made(session, asked.spec, *reply);
   FB_TRY(const json::Document made, reply->document());
   const std::string id = text_member(*made.root, "id");
   FB_TRY(const int status, follow(session, *api, id));
   if (status != kDone) return status;
   FB_TRY(const ApiReply now, api->call({.path = api_path({"v1", "environments", id})}));
-  return show_id(session, kEnvironments, now);
+  return show_made(session, asked.spec, now);
 }
 
 }  // namespace

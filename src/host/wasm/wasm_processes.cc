@@ -206,7 +206,7 @@ Task<Result<std::vector<ProcessInfo>>> WasmProvider::processes(CallContext conte
 
 Task<Result<std::unique_ptr<http::ByteStream>>> WasmProvider::attach(CallContext context, std::string vm, AttachSpec) {
   FB_CO_CHECK(find(context, vm));
-  co_return fail(Errc::unsupported, "environments of the wasm provider have no terminals");
+  co_return fail(Errc::unsupported, "environments of the wasm provider have no terminals; exec passes input on");
 }
 
 }  // namespace fusebox::host
