@@ -21,6 +21,8 @@ namespace fusebox::base {
 // One value, set once from any thread, awaited once by a task. Copies share it, so the setter can outlive the waiter.
 template <class T>
 class Completion {
+  struct State;
+
  public:
   // The first value counts; whether this was it.
   bool set(T value) const {
@@ -40,7 +42,7 @@ class Completion {
   }
 
   struct Awaiter {
-    std::shared_ptr<typename Completion::State> state;
+    std::shared_ptr<State> state;
     Executor& executor;
     bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> waiter) const {

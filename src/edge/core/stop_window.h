@@ -24,7 +24,8 @@ class StopWindow {
   static constexpr std::uint32_t kCatchUpEvery = 1u << 28;
 
   // `number` and `asked` as after that many calls: a window made new has had none.
-  explicit StopWindow(std::uint32_t number = 0, std::uint32_t asked = 0) : number_(number), asked_(asked) {}
+  StopWindow() : StopWindow(0) {}
+  explicit StopWindow(std::uint32_t number, std::uint32_t asked = 0) : number_(number), asked_(asked) {}
 
   void open() {
     const std::uint32_t closed = number_.load(std::memory_order_relaxed);
