@@ -8,13 +8,6 @@
 
 namespace fusebox::container {
 
-struct ExecTask::Loading {
-  std::mutex mutex;
-  bool done = false;  // guarded by mutex, as below
-  std::expected<std::shared_ptr<const engine::Program>, End> program = std::unexpected(End{});
-  std::shared_ptr<vfs::WakeList> changed = std::make_shared<vfs::WakeList>();
-};
-
 namespace {
 
 constexpr int kLinksMax = 40;  // as in namespaces (contract 14.1)
@@ -102,38 +95,23 @@ Task::Turn ExecTask::begin() {
   step_ = Step::load;
   const auto bytes = module();
   if (!bytes) return end(bytes.error());
-  loading_ = std::make_shared<Loading>();
   const LimitsConfig& limits = inside_.config.limits;
-  core_.offload()(std::make_unique<std::function<void()>>(
-      [&core = core_, loading = loading_, image = inside_.image, wasm = *bytes,
-       stack = stack_class(limits.stack_bytes.value_or(core_.options().profile.wasm_stack_bytes)),
-       ticks = limits.ticks.has_value()] {
-        auto made = core.programs().get(wasm, image->digest_of(wasm), stack, ticks);
-        {
-          const std::lock_guard lock(loading->mutex);
-          if (made)
-            loading->program = std::move(*made);
-          else
-            loading->program = std::unexpected(end_of_module(made.error()));
-          loading->done = true;
-        }
-        loading->changed->changed();
-      }));
+  loading_ = Offloaded<Loaded>::begin(
+      core_.offload(), [&core = core_, image = inside_.image, wasm = *bytes,
+                        stack = stack_class(limits.stack_bytes.value_or(core_.options().profile.wasm_stack_bytes)),
+                        ticks = limits.ticks.has_value()] {
+        return loaded(core.programs().get(wasm, image->digest_of(wasm), stack, ticks));
+      });
   return load();
 }
 
 Task::Turn ExecTask::load() {
   own_waits_.clear();
-  std::unique_lock lock(loading_->mutex);
-  if (!loading_->done) {
-    own_waits_.changed(loading_->changed, loading_->changed->version());
-    return Turn::wait;
-  }
-  auto program = std::move(loading_->program);
-  lock.unlock();
+  std::optional<Loaded> program = loading_->take(own_waits_);
+  if (!program) return Turn::wait;
   loading_.reset();
-  if (!program) return end(std::move(program.error()));
-  return start_guest(std::move(*program));
+  if (!*program) return end(std::move(program->error()));
+  return start_guest(std::move(**program));
 }
 
 Task::Turn ExecTask::start_guest(std::shared_ptr<const engine::Program> program) {

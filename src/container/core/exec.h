@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "container/containers.h"
 #include "container/core/guest.h"
+#include "container/core/loaded.h"
 #include "container/core/run.h"
 
 namespace fusebox::container {
@@ -32,7 +33,6 @@ class ExecTask final : public Task, public std::enable_shared_from_this<ExecTask
   const std::string& container() const noexcept { return run_name_; }
 
  private:
-  struct Loading;
   enum class Step : std::uint8_t { begin, load, run, over };
   Turn begin();
   Turn load();
@@ -49,7 +49,7 @@ class ExecTask final : public Task, public std::enable_shared_from_this<ExecTask
   std::array<base::Fd, 3> fds_;
   std::atomic<bool> stop_{false};
   Step step_ = Step::begin;
-  std::shared_ptr<Loading> loading_;
+  std::shared_ptr<Offloaded<Loaded>> loading_;
   vfs::WaitSet own_waits_;
   CodeRange code_;
   End end_;

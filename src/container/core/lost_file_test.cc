@@ -39,7 +39,9 @@ void truncate_all(const fs::path& folder) {
 TEST(LostFile, AGuestGetsAnErrorAndTheEngineGoesOn) {
   World world;
   world.add_guest("hello");
-  auto store = std::move(*image::ImageStore::create({.root = world.root() / "images"}));
+  image::ImageStoreOptions options;
+  options.root = world.root() / "images";
+  auto store = std::move(*image::ImageStore::create(options));
   StartOptions start;
   start.opened = stored_tools(*store);
   const auto run = [&](std::vector<std::string> args) {
@@ -60,7 +62,9 @@ TEST(LostFile, AGuestGetsAnErrorAndTheEngineGoesOn) {
 
 TEST(LostFile, AModuleThatIsGoneIsAReasonAndNoFault) {
   World world;
-  auto store = std::move(*image::ImageStore::create({.root = world.root() / "images"}));
+  image::ImageStoreOptions options;
+  options.root = world.root() / "images";
+  auto store = std::move(*image::ImageStore::create(options));
   StartOptions start;
   start.opened = stored_tools(*store);
   truncate_all(world.root() / "images" / "blobs");

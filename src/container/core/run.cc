@@ -11,13 +11,9 @@
 
 namespace fusebox::container {
 
-// What the offload thread works on; it may outlive the run that asked for it.
 struct Run::Loading {
-  std::mutex mutex;
-  bool done = false;  // guarded by mutex, as below
-  std::expected<std::shared_ptr<const image::Image>, End> image = std::unexpected(End{});
+  std::expected<std::shared_ptr<const image::Image>, End> image;
   std::shared_ptr<const engine::Program> program;
-  std::shared_ptr<vfs::WakeList> changed = std::make_shared<vfs::WakeList>();
 };
 
 namespace {
@@ -99,11 +95,8 @@ CodeRange Run::code() const noexcept {
 
 Task::Turn Run::begin() {
   step_ = Step::load;
-  loading_ = std::make_shared<Loading>();
-  // Holds what it needs, not the run: an abandoned load finishes on its own.
-  core_.offload()(std::make_unique<std::function<void()>>([&core = core_, loading = loading_, opened = options_.opened,
-                                                           entry = options_.entry, name = options_.name,
-                                                           asked = options_.config.limits] {
+  const auto make = [&core = core_, opened = options_.opened, entry = options_.entry, name = options_.name,
+                     asked = options_.config.limits]() -> Loading {
     Opened image = opened ? Opened(opened) : open_image(core, *entry, name);
     std::shared_ptr<const engine::Program> program;
     if (image) {
@@ -116,30 +109,19 @@ Task::Turn Run::begin() {
       else
         image = std::unexpected(end_of_module(made.error()));
     }
-    {
-      const std::lock_guard lock(loading->mutex);
-      loading->image = std::move(image);
-      loading->program = std::move(program);
-      loading->done = true;
-    }
-    loading->changed->changed();
-  }));
+    return {std::move(image), std::move(program)};
+  };
+  loading_ = Offloaded<Loading>::begin(core_.offload(), make);
   return load();
 }
 
 Task::Turn Run::load() {
   own_waits_.clear();
-  std::unique_lock lock(loading_->mutex);
-  if (!loading_->done) {
-    own_waits_.changed(loading_->changed, loading_->changed->version());
-    return Turn::wait;
-  }
-  Opened image = std::move(loading_->image);
-  std::shared_ptr<const engine::Program> program = std::move(loading_->program);
-  lock.unlock();
+  std::optional<Loading> loaded = loading_->take(own_waits_);
+  if (!loaded) return Turn::wait;
   loading_.reset();
-  if (!image) return end(std::move(image.error()));
-  return start_guest(std::move(*image), std::move(program));
+  if (!loaded->image) return end(std::move(loaded->image.error()));
+  return start_guest(std::move(*loaded->image), std::move(loaded->program));
 }
 
 Task::Turn Run::start_guest(std::shared_ptr<const image::Image> image, std::shared_ptr<const engine::Program> program) {

@@ -20,6 +20,7 @@
 #include "container/core/end.h"
 #include "container/core/guest.h"
 #include "container/core/launch.h"
+#include "container/core/offloaded.h"
 #include "container/scheduler/scheduler.h"
 #include "image/library.h"
 
@@ -103,7 +104,7 @@ class Run final : public Task, public std::enable_shared_from_this<Run> {
   const std::shared_ptr<vfs::Window> window_;
   std::atomic<bool> stop_{false};
   Step step_ = Step::begin;
-  std::shared_ptr<Loading> loading_;
+  std::shared_ptr<Offloaded<Loading>> loading_;
   vfs::WaitSet own_waits_;
   std::optional<End> end_;
   Launched launched_;

@@ -21,13 +21,6 @@ struct SpaceTask::Module {
   base::Sha256 hash;
 };
 
-struct SpaceTask::Loading {
-  std::mutex mutex;
-  bool done = false;  // guarded by mutex, as below
-  std::expected<std::shared_ptr<const engine::Program>, End> program = std::unexpected(End{});
-  std::shared_ptr<vfs::WakeList> changed = std::make_shared<vfs::WakeList>();
-};
-
 namespace {
 
 constexpr std::uint64_t kModuleBytesMax = 256u
@@ -148,35 +141,19 @@ Task::Turn SpaceTask::begin() {
   const std::uint64_t stack = stack_class(limits.stack_bytes.value_or(core_.options().profile.wasm_stack_bytes));
   const bool ticks = limits.ticks.has_value();
   if (auto known = core_.programs().find(module->hash, stack, ticks)) return start_guest(std::move(known));
-  loading_ = std::make_shared<Loading>();
-  core_.offload()(
-      std::make_unique<std::function<void()>>([&core = core_, loading = loading_, module = *module, stack, ticks] {
-        auto made = core.programs().get(module.bytes, module.hash, stack, ticks);
-        {
-          const std::lock_guard lock(loading->mutex);
-          if (made)
-            loading->program = std::move(*made);
-          else
-            loading->program = std::unexpected(end_of_module(made.error()));
-          loading->done = true;
-        }
-        loading->changed->changed();
-      }));
+  loading_ = Offloaded<Loaded>::begin(core_.offload(), [&core = core_, module = *module, stack, ticks] {
+    return loaded(core.programs().get(module.bytes, module.hash, stack, ticks));
+  });
   return load();
 }
 
 Task::Turn SpaceTask::load() {
   own_waits_.clear();
-  std::unique_lock lock(loading_->mutex);
-  if (!loading_->done) {
-    own_waits_.changed(loading_->changed, loading_->changed->version());
-    return Turn::wait;
-  }
-  auto program = std::move(loading_->program);
-  lock.unlock();
+  std::optional<Loaded> program = loading_->take(own_waits_);
+  if (!program) return Turn::wait;
   loading_.reset();
-  if (!program) return end(std::move(program.error()));
-  return start_guest(std::move(*program));
+  if (!*program) return end(std::move(program->error()));
+  return start_guest(std::move(**program));
 }
 
 Task::Turn SpaceTask::start_guest(std::shared_ptr<const engine::Program> program) {

@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "container/core/guest.h"
+#include "container/core/loaded.h"
 #include "container/scheduler/scheduler.h"
 #include "container/space.h"
 #include "vfs/device/device_tree.h"
@@ -39,7 +40,6 @@ class SpaceTask final : public Task, public SpaceProcess {
 
  private:
   struct Module;
-  struct Loading;
   enum class Step : std::uint8_t { begin, load, run, over };
   Turn begin();
   Turn load();
@@ -54,7 +54,7 @@ class SpaceTask final : public Task, public SpaceProcess {
   std::atomic<bool> stop_{false};
   Step step_ = Step::begin;
   std::shared_ptr<const vfs::Namespace> names_;
-  std::shared_ptr<Loading> loading_;
+  std::shared_ptr<Offloaded<Loaded>> loading_;
   vfs::WaitSet own_waits_;
   CodeRange code_;
   End end_;
