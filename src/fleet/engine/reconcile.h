@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "fleet/engine/core.h"
+#include "fleet/engine/removal.h"
 
 namespace fusebox::fleet {
 
@@ -53,6 +54,8 @@ class Reconciler {
   base::Task<void> deadlines();  // stuck and idle
   base::Task<void> stuck(EnvironmentRow row, base::Nanos at);
   base::Task<void> idle(EnvironmentRow row, base::Nanos at);
+  base::Task<void> strike_out(EnvironmentRow row, std::string_view kind, RemovalReason reason, base::Nanos at,
+                              EngineMeters::Count count);
   base::Task<void> health();
   base::Task<void> health_of(EnvironmentRow row);
   base::Task<void> snapshots();

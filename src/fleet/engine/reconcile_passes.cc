@@ -65,11 +65,18 @@ base::Task<void> Reconciler::stuck(EnvironmentRow row, base::Nanos at) {
     if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
     co_return;
   }
+  co_await strike_out(std::move(row), "stuck_task", RemovalReason("stuck", text), at,
+                      EngineMeters::Count::stuck_failed);
+}
+
+// The second strike: the environment goes, and a letter says why.
+base::Task<void> Reconciler::strike_out(EnvironmentRow row, std::string_view kind, RemovalReason reason, base::Nanos at,
+                                        EngineMeters::Count count) {
   const DeadLetterRow letter{.id = 0,
-                             .kind = "stuck_task",
+                             .kind = std::string(kind),
                              .entity_id = row.vm_id,
                              .task_id = row.task_id,
-                             .reason = text,
+                             .reason = reason.error,
                              .payload_json = "{}",
                              .retry_count = 0,
                              .first_seen_at = at,
@@ -80,9 +87,9 @@ base::Task<void> Reconciler::stuck(EnvironmentRow row, base::Nanos at) {
     tx.put_dead_letter(letter);
     return {};
   };
-  auto removal = co_await begin_removal(core_, std::move(row), RemovalReason("stuck", text), nobody, std::move(also));
+  auto removal = co_await begin_removal(core_, std::move(row), std::move(reason), nobody, std::move(also));
   if (!removal) co_return;
-  core_.parts.meters.count(EngineMeters::Count::stuck_failed);
+  core_.parts.meters.count(count);
   (void)co_await run_removal(core_, std::move(*removal));
 }
 
@@ -110,25 +117,8 @@ base::Task<void> Reconciler::idle(EnvironmentRow row, base::Nanos at) {
     if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
     co_return;
   }
-  const DeadLetterRow letter{.id = 0,
-                             .kind = "idle_timeout",
-                             .entity_id = row.vm_id,
-                             .task_id = row.task_id,
-                             .reason = text,
-                             .payload_json = "{}",
-                             .retry_count = 0,
-                             .first_seen_at = at,
-                             .last_seen_at = at,
-                             .acknowledged_at = base::Nanos{0}};
-  const RequestInfo nobody;
-  Store::WriteWork also = [letter](Tx& tx) -> base::Result<void> {
-    tx.put_dead_letter(letter);
-    return {};
-  };
-  auto removal = co_await begin_removal(core_, std::move(row), RemovalReason("idle", text), nobody, std::move(also));
-  if (!removal) co_return;
-  core_.parts.meters.count(EngineMeters::Count::idle_failed);
-  (void)co_await run_removal(core_, std::move(*removal));
+  co_await strike_out(std::move(row), "idle_timeout", RemovalReason("idle", text), at,
+                      EngineMeters::Count::idle_failed);
 }
 
 base::Task<void> Reconciler::health() {

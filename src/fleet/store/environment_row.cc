@@ -94,100 +94,69 @@ RowTexts row_texts(const EnvironmentRow& row) {
   return {.gpu_uuids = json_list(row.gpu_uuids), .mig_instance_uuids = json_list(row.mig_instance_uuids)};
 }
 
+// From host_id to view_version, in the order both statements have them.
+void add_common(std::vector<sql::Value>& values, const EnvironmentRow& row, const RowTexts& texts) {
+  values.insert(values.end(), {row.host_id,
+                               row.host_vm_name,
+                               row.generation,
+                               base::ByteView(row.incarnation),
+                               to_string(row.state),
+                               row.backend,
+                               row.url,
+                               row.task_id,
+                               row.tenant_id,
+                               row.cpus,
+                               row.ram_mb,
+                               row.storage_gb,
+                               row.region,
+                               row.max_runtime_seconds,
+                               row.idle_timeout_seconds,
+                               row.auth_token_sealed,
+                               row.secrets_sealed,
+                               row.boot_sealed,
+                               row.cert_sha256,
+                               row.cert_not_after,
+                               row.last_error,
+                               row.endpoints_json,
+                               row.gpus,
+                               row.gpu_kind,
+                               row.gpu_profile,
+                               texts.gpu_uuids,
+                               texts.mig_instance_uuids,
+                               row.spec_json,
+                               row.source_vm_id,
+                               row.source_snapshot_id,
+                               row.op_id,
+                               row.boot_id,
+                               row.created_at,
+                               row.updated_at,
+                               row.state_changed_at,
+                               row.running_at,
+                               row.boot_ms,
+                               row.view_json,
+                               row.view_version});
+}
+
+constexpr std::size_t kMostValues = 48;
+
 std::vector<sql::Value> insert_values(const EnvironmentRow& row, const RowTexts& texts) {
-  return {row.vm_id,
-          row.host_id,
-          row.host_vm_name,
-          row.generation,
-          base::ByteView(row.incarnation),
-          to_string(row.state),
-          row.backend,
-          row.url,
-          row.task_id,
-          row.tenant_id,
-          row.cpus,
-          row.ram_mb,
-          row.storage_gb,
-          row.region,
-          row.max_runtime_seconds,
-          row.idle_timeout_seconds,
-          row.auth_token_sealed,
-          row.secrets_sealed,
-          row.boot_sealed,
-          row.cert_sha256,
-          row.cert_not_after,
-          row.last_error,
-          row.endpoints_json,
-          row.gpus,
-          row.gpu_kind,
-          row.gpu_profile,
-          texts.gpu_uuids,
-          texts.mig_instance_uuids,
-          row.spec_json,
-          row.source_vm_id,
-          row.source_snapshot_id,
-          row.op_id,
-          row.boot_id,
-          row.created_at,
-          row.updated_at,
-          row.state_changed_at,
-          row.running_at,
-          row.boot_ms,
-          row.view_json,
-          row.view_version,
-          row.health_json,
-          row.last_activity_at,
-          row.stuck_strikes,
-          row.idle_strikes,
-          row.missing_seen_at,
-          row.event_seq,
-          ""};
+  std::vector<sql::Value> values;
+  values.reserve(kMostValues);
+  values.emplace_back(row.vm_id);
+  add_common(values, row, texts);
+  values.insert(values.end(), {row.health_json, row.last_activity_at, row.stuck_strikes, row.idle_strikes,
+                               row.missing_seen_at, row.event_seq, ""});
+  return values;
 }
 
 std::vector<sql::Value> update_values(const EnvironmentRow& row, std::uint64_t expected_generation,
                                       const RowTexts& texts) {
-  return {row.vm_id,
-          expected_generation,
-          row.host_id,
-          row.host_vm_name,
-          row.generation,
-          base::ByteView(row.incarnation),
-          to_string(row.state),
-          row.backend,
-          row.url,
-          row.task_id,
-          row.tenant_id,
-          row.cpus,
-          row.ram_mb,
-          row.storage_gb,
-          row.region,
-          row.max_runtime_seconds,
-          row.idle_timeout_seconds,
-          row.auth_token_sealed,
-          row.secrets_sealed,
-          row.boot_sealed,
-          row.cert_sha256,
-          row.cert_not_after,
-          row.last_error,
-          row.endpoints_json,
-          row.gpus,
-          row.gpu_kind,
-          row.gpu_profile,
-          texts.gpu_uuids,
-          texts.mig_instance_uuids,
-          row.spec_json,
-          row.source_vm_id,
-          row.source_snapshot_id,
-          row.op_id,
-          row.boot_id,
-          row.created_at,
-          row.updated_at,
-          row.state_changed_at,
-          row.running_at,
-          row.boot_ms,
-          row.view_json,
-          row.view_version,
-          row.last_activity_at};
+  std::vector<sql::Value> values;
+  values.reserve(kMostValues);
+  values.insert(values.end(), {row.vm_id, expected_generation});
+  add_common(values, row, texts);
+  values.emplace_back(row.last_activity_at);
+  return values;
 }
 
 }  // namespace

@@ -147,6 +147,34 @@ LeakedArtifactRow leak_at(const sql::Row& row) {
           .last_try_at = row.time(5)};
 }
 
+// From vm_id on, in the order both statements have them.
+void add_common(std::vector<sql::Value>& values, const SnapshotRow& row) {
+  values.insert(values.end(), {row.vm_id,
+                               row.task_id,
+                               row.host_id,
+                               row.tenant_id,
+                               row.owner_tenant_id,
+                               row.parent_snapshot_id,
+                               row.mode,
+                               row.kind,
+                               row.backend,
+                               row.arch,
+                               row.layer_key,
+                               row.digest,
+                               to_string(row.state),
+                               row.size_bytes,
+                               row.retention_until,
+                               row.metadata_json,
+                               row.exports_json,
+                               row.last_error,
+                               row.op_id,
+                               row.created_at,
+                               row.updated_at,
+                               row.last_used_at,
+                               row.next_retry_at,
+                               row.retry_count});
+}
+
 }  // namespace
 
 base::Result<std::optional<SnapshotRow>> SqlTx::snapshot(std::string_view snapshot_id) {
@@ -231,60 +259,15 @@ base::Result<std::vector<SnapshotRow>> SqlTx::snapshots_due(base::Nanos now, std
 }
 
 void SqlTx::insert_snapshot(const SnapshotRow& row) {
-  execute(kInsert, {row.snapshot_id,
-                    row.vm_id,
-                    row.task_id,
-                    row.host_id,
-                    row.tenant_id,
-                    row.owner_tenant_id,
-                    row.parent_snapshot_id,
-                    row.mode,
-                    row.kind,
-                    row.backend,
-                    row.arch,
-                    row.layer_key,
-                    row.digest,
-                    to_string(row.state),
-                    row.size_bytes,
-                    row.retention_until,
-                    row.metadata_json,
-                    row.exports_json,
-                    row.last_error,
-                    row.op_id,
-                    row.created_at,
-                    row.updated_at,
-                    row.last_used_at,
-                    row.next_retry_at,
-                    row.retry_count});
+  std::vector<sql::Value> values{row.snapshot_id};
+  add_common(values, row);
+  connection_.execute(kInsert, values);
 }
 
 void SqlTx::update_snapshot(const SnapshotRow& row, SnapshotState expected) {
-  execute(kUpdate, {row.snapshot_id,
-                    to_string(expected),
-                    row.vm_id,
-                    row.task_id,
-                    row.host_id,
-                    row.tenant_id,
-                    row.owner_tenant_id,
-                    row.parent_snapshot_id,
-                    row.mode,
-                    row.kind,
-                    row.backend,
-                    row.arch,
-                    row.layer_key,
-                    row.digest,
-                    to_string(row.state),
-                    row.size_bytes,
-                    row.retention_until,
-                    row.metadata_json,
-                    row.exports_json,
-                    row.last_error,
-                    row.op_id,
-                    row.created_at,
-                    row.updated_at,
-                    row.last_used_at,
-                    row.next_retry_at,
-                    row.retry_count});
+  std::vector<sql::Value> values{row.snapshot_id, to_string(expected)};
+  add_common(values, row);
+  connection_.execute(kUpdate, values);
 }
 
 void SqlTx::rename_snapshot(std::string_view from, std::string_view to) {

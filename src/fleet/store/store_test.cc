@@ -858,7 +858,9 @@ TEST_P(EveryStore, RareEventsAreFoundAmongManyAndTimesAmongIdsWithGaps) {
                     .event_type = rare ? "leader.acquired" : "vm.running",
                     .created_at = at_us(kSomeDayUs + i / 2 * 10)});
     }
-    tx.prune({.events_before = at_us(kSomeDayUs + 300)}, 1000);  // ids begin at another number than 1
+    Tx::Retention retention{};
+    retention.events_before = at_us(kSomeDayUs + 300);
+    tx.prune(retention, 1000);  // ids begin at another number than 1
   }));
   const auto count = [&](EventFilter filter) {
     auto found = store_->get([=](Reader& reader) { return reader.events(filter, 0, 1000); });
