@@ -16,6 +16,8 @@ base::Result<std::unique_ptr<Containers>> Containers::create(ContainersOptions o
 Containers::Containers(std::shared_ptr<Core> core) noexcept : core_(std::move(core)) {}
 Containers::~Containers() {
   core_->stop_all(base::Nanos::max());  // an attachment may keep the core, but nothing runs on
+  // Work may hold what keeps the core: its last owner would otherwise be the thread that the core waits for.
+  core_->scheduler().finish_offloaded();
 }
 
 Controlled<void> Containers::create_name(std::string_view name) {

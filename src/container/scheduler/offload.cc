@@ -43,6 +43,11 @@ void Offload::run(std::unique_ptr<std::function<void()>> work) {
     changed_.notify_one();
 }
 
+void Offload::finish() {
+  std::unique_lock lock(mutex_);
+  finished_.wait(lock, [this] { return busy_ == 0 && queue_.empty(); });
+}
+
 std::unique_ptr<std::function<void()>> Offload::take() {
   std::unique_ptr<std::function<void()>> work;
   if (std::exchange(oldest_is_due_, !oldest_is_due_)) {
@@ -71,10 +76,13 @@ void Offload::loop() {
       if (!busy) break;
       continue;
     }
-    const std::unique_ptr<std::function<void()>> work = take();
+    std::unique_ptr<std::function<void()>> work = take();
+    ++busy_;
     lock.unlock();
     (*work)();
+    work.reset();  // without the lock: what it held may come back here
     lock.lock();
+    if (--busy_ == 0 && queue_.empty()) finished_.notify_all();
   }
   ended_.push_back(::pthread_self());
   --threads_;

@@ -2,8 +2,8 @@
 //
 // Of the work that waits the newest and the oldest go in turn: one who asks last waits for little, none waits for ever.
 // Threads start when work waits and end after some idle seconds.
-// Owner    destruction runs what is queued and joins.
-// Threads  run(): any.
+// Owner    destruction runs what is queued and joins; never on one of its own threads.
+// Threads  run(): any, also what a work's end destroys. finish(): any but its own.
 // Limits   kThreadsMax: each may hang in a resolver for seconds; that many can before work must queue.
 #pragma once
 
@@ -27,6 +27,8 @@ class Offload {
   ~Offload();
 
   void run(std::unique_ptr<std::function<void()>> work);
+  // Until nothing is queued and what has run is destroyed, with all it held.
+  void finish();
 
  private:
   static void* main_of(void* self) noexcept;
@@ -36,11 +38,13 @@ class Offload {
 
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::condition_variable finished_;                          // nothing is queued or running
   std::deque<std::unique_ptr<std::function<void()>>> queue_;  // guarded by mutex_, as all below
   bool oldest_is_due_ = true;
   std::vector<pthread_t> ended_;
   std::size_t threads_ = 0;
   std::size_t idle_ = 0;
+  std::size_t busy_ = 0;  // that run or destroy a work
   bool stopping_ = false;
 };
 

@@ -154,6 +154,9 @@ base::Nanos Scheduler::Impl::kernel_time(const Place& place) const noexcept {
   return base::Nanos{used};
 }
 
+void Scheduler::finish_offloaded() {
+  impl_->offload->finish();
+}
 void Scheduler::offload(std::unique_ptr<std::function<void()>> work) {
   impl_->offload->run(std::move(work));
 }

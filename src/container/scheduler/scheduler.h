@@ -75,6 +75,8 @@ class Scheduler {
   // Work that would block a worker (name resolution, compiling, fsync of large files): on one of a few threads. `work`
   // runs once; nobody waits for it here.
   void offload(std::unique_ptr<std::function<void()>> work);
+  // Until all of it has run and is destroyed; not on one of its threads.
+  void finish_offloaded();
 
   // For clocks that tests move by hand: deadlines are looked at now.
   void clock_moved() noexcept;

@@ -456,6 +456,36 @@ TEST(Scheduler, OffloadedWorkRunsOnceEachAlsoWhenMuchBlocks) {
   while (done < 40) std::this_thread::yield();
 }
 
+// Gives work back to the scheduler when it is destroyed, as the last owner of a folder does that is to be removed.
+struct LeavesWork {
+  Scheduler& scheduler;
+  std::atomic<int>& done;
+  ~LeavesWork() {
+    scheduler.offload(std::make_unique<std::function<void()>>([&done = done] { ++done; }));
+  }
+};
+
+TEST(Scheduler, WhatOffloadedWorkHeldMayOffloadWhenItGoes) {
+  const auto scheduler = make(kClock);
+  std::atomic<int> done{0};
+  for (int i = 0; i < 200; ++i) {
+    scheduler->offload(std::make_unique<std::function<void()>>(
+        [held = std::make_shared<LeavesWork>(*scheduler, done)] { (void)held; }));
+  }
+  while (done < 200) std::this_thread::yield();
+}
+
+TEST(Scheduler, OffloadedWorkIsFinishedWhenWhatItHeldIsGone) {
+  const auto scheduler = make(kClock);
+  std::atomic<int> done{0};
+  scheduler->offload(std::make_unique<std::function<void()>>([mine = std::make_shared<LeavesWork>(*scheduler, done)] {
+    std::this_thread::yield();
+    (void)mine;
+  }));
+  scheduler->finish_offloaded();
+  EXPECT_EQ(done, 1) << "also the work it left";
+}
+
 TEST(Scheduler, TenThousandSleepersAllWakeAndEnd) {
   base::ManualClock clock;
   const auto scheduler = make(clock);
