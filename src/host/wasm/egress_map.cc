@@ -56,6 +56,7 @@ struct Range {
 std::optional<Range> parse_range(const std::string& text) {
   const std::size_t slash = text.find('/');
   const std::string host = text.substr(0, slash);
+  if (host.find('\0') != std::string::npos) return std::nullopt;  // inet_pton would read up to it
   Range range;
   std::array<std::uint8_t, 16> raw{};
   unsigned most = 128;

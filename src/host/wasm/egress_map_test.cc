@@ -78,6 +78,7 @@ TEST(EgressMap, RefusesWhatItCannotEnforce) {
   EXPECT_EQ(code(with(host_rule("a b", 80))), base::Errc::invalid);
   EXPECT_EQ(code(with(host_rule("a/b", 80))), base::Errc::invalid);
   EXPECT_EQ(code(with(host_rule("10.0.0.1", 80))), base::Errc::invalid);
+  EXPECT_EQ(code(with(cidr_rule(std::string("10.0.0.1\0x/32", 13), 80))), base::Errc::invalid);
   EXPECT_EQ(code(with(host_rule("a.example", 80, "sctp"))), base::Errc::invalid);
   EXPECT_EQ(code(with(EgressRule())), base::Errc::invalid);
   Egress denied = denies();

@@ -28,9 +28,10 @@ base::Result<SocketAddress> refuse(std::string_view text, std::string_view why) 
   return base::fail(base::Errc::invalid, "socket address " + base::in_quotes(text) + ": " + std::string(why));
 }
 
+// inet_pton reads up to a NUL: what lies behind one would be part of the host's name all the same.
 bool is_ipv6(const std::string& text) noexcept {
   in6_addr parsed;
-  return ::inet_pton(AF_INET6, text.c_str(), &parsed) == 1;
+  return text.find('\0') == std::string::npos && ::inet_pton(AF_INET6, text.c_str(), &parsed) == 1;
 }
 
 // What no host name has: white space and control characters, and what separates the parts of addresses.

@@ -53,6 +53,7 @@ TEST(SocketAddress, WhatIsWrongIsSaid) {
       {"tcp://[::1:80", "IPv6"},
       {"tcp://[1.2.3.4]:80", "IPv6"},
       {"tcp://[]:80", "IPv6"},
+      {std::string("tcp://[::1\0x]:80", 16), "IPv6"},
       {"tcp://[:80", "IPv6"},
       {"tcp://a b:80", "character"},
       {"tcp://user@a:80", "character"},
