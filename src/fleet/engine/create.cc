@@ -28,21 +28,14 @@ bool host_name_char(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
 }
 
-// A name that may be used, and the generation its next environment has where there is no host.
-struct FreeName {
-  std::uint64_t first_generation = 1;
-};
-
-// Free, or free again within a while when its environment is being destroyed.
-base::Task<base::Result<FreeName>> wait_until_free(Core& core, std::string vm_id) {
+// Free, or free again within a while when its environment is being destroyed. The generation its next one has where there
+// is no host.
+base::Task<base::Result<std::uint64_t>> wait_until_free(Core& core, std::string vm_id) {
   const base::Nanos end = core.now() + kDestroyingWait;
   const std::string host_vm_name = host_name_of(vm_id);
   for (;;) {
     FB_CO_TRY(const Reader::NameUse use, co_await core.lookups.look_up(vm_id, host_vm_name));
-    if (!use.row) {
-      const FreeName name{.first_generation = use.last_generation + 1};
-      co_return name;
-    }
+    if (!use.row) co_return use.last_generation + 1;
     if (use.row->state != EnvironmentState::destroying || core.now() >= end || core.closing)
       co_return already_assigned(use.row->task_id, use.row->vm_id);
     co_await core.pause(kWaitStep);
@@ -160,7 +153,8 @@ bool made_at_once(Core& core, const RequestInfo& info, const Boot& boot) {
 
 // Places and records until a host has the room: another replica may have taken it in between.
 base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& info, const CreateRequest& request,
-                                                schedule::Demand demand, const Origin& origin, FreeName name) {
+                                                schedule::Demand demand, const Origin& origin,
+                                                std::uint64_t first_without_host) {
   Boot boot;
   boot.began = core.now();
   boot.seed = origin.seed;
@@ -181,7 +175,7 @@ base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& i
     boot.row.gpu_uuids = choice->placed.gpu_uuids;
     boot.row.mig_instance_uuids = choice->placed.mig_instance_uuids;
     boot.fork_of = boot.row.host_id == origin.prefer_host ? origin.fork_of : std::string();
-    boot.row.generation = name.first_generation;
+    boot.row.generation = first_without_host;
     if (!boot.row.host_id.empty()) {
       FB_CO_TRY(boot.row.generation, co_await first_generation(core, boot.row.host_id, boot.row.host_vm_name));
     }

@@ -27,7 +27,8 @@ constexpr sql::Query kNameUses{
 constexpr sql::Query kLastGeneration{
     "last_generation", "t",
     "SELECT MAX(generation) FROM orchestrator_tombstones WHERE host_id = '' AND host_vm_name = ?1"};
-constexpr int kNameAt = 46;  // after the environment's columns
+// Behind the environment's columns.
+constexpr int kNameAt = static_cast<int>(std::ranges::count(std::string_view(FUSEBOX_ENVIRONMENT_COLUMNS), ',')) + 1;
 constexpr sql::Query kByTask{"environment_of_task", "t",
                              FUSEBOX_SELECT_ENVIRONMENT
                              " WHERE task_id = ?1 ORDER BY CASE state WHEN 'destroying' THEN 1 ELSE 0 END LIMIT 1"};
