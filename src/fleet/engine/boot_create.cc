@@ -22,8 +22,7 @@ constexpr std::size_t kHostsTried = 3;  // contract 5.2
 // How a call went on the wire.
 struct Sent {
   explicit Sent(const base::Error& error)
-      : failure(dynamic_cast<const host::WireFailure*>(error.detail.get())),
-        no_answer(failure != nullptr && failure->status == 0) {}
+      : failure(host::wire_failure(error)), no_answer(failure != nullptr && failure->status == 0) {}
   const host::WireFailure* failure;
   bool no_answer;
   bool never_sent() const noexcept { return no_answer && !failure->sent; }

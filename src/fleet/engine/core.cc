@@ -140,7 +140,7 @@ host::CallContext Core::context(const EnvironmentRow& row, const OperationRow* o
 void Core::heard_of(const Place& place, const base::Error* error) {
   if (!place.host) return;
   bool changed = false;
-  const auto* failure = error == nullptr ? nullptr : dynamic_cast<const host::WireFailure*>(error->detail.get());
+  const auto* failure = error == nullptr ? nullptr : host::wire_failure(*error);
   if (error == nullptr || (failure != nullptr && failure->status != 0))
     changed = hosts.contact(*place.host, now(), wall());
   else if (failure != nullptr && failure->refused)

@@ -67,7 +67,7 @@ base::Task<base::Result<void>> GuestSetup::mount_tmpfs() {
   std::vector<std::string> argv{"sh", "-c", std::string(kTmpfsCommand)};
   auto done = co_await sh(std::move(argv), kTmpfsLimit);
   if (!done) {
-    const auto* failure = dynamic_cast<const host::WireFailure*>(done.error().detail.get());
+    const auto* failure = host::wire_failure(done.error());
     const bool no_exec = done.error().code == base::Errc::unsupported ||
                          (failure != nullptr && (failure->status == 404 || failure->status == 405));
     if (!no_exec || core.parts.options.guest_tmpfs == "require")
@@ -218,7 +218,7 @@ base::Task<base::Result<std::vector<host::Endpoint>>> GuestSetup::start_agent(bo
   if (expose) spec.expose = request.expose;
   auto started = co_await place.provider->start_agent(core.context(row, op, kAgentLimit), row.host_vm_name, spec);
   core.heard(place, started);
-  const auto* failure = started ? nullptr : dynamic_cast<const host::WireFailure*>(started.error().detail.get());
+  const auto* failure = started ? nullptr : host::wire_failure(started.error());
   if (failure != nullptr && failure->status == 404 && row.backend == "firecracker") {
     // Only an agent that does not know the route: the frozen form of older ones, without what it has not (9.4).
     spec.download_url.clear();

@@ -69,7 +69,7 @@ host::ProviderSet::Remote probe_target(const HostRequest& request) {
 
 base::Result<void> judge_failed_probe(const HostRequest& request, HostRow& row, const base::Error& error,
                                       std::vector<std::string>& warnings) {
-  const auto* failure = dynamic_cast<const host::WireFailure*>(error.detail.get());
+  const auto* failure = host::wire_failure(error);
   if (failure != nullptr && failure->status == 401)
     return refuse(502, "unauthorized",
                   "host at " + request.url + " rejected the token: it must be the agent's FC_AGENT_TOKEN", {});

@@ -7,7 +7,7 @@ namespace fusebox::fleet {
 
 int agent_code(const base::Error* error) noexcept {
   if (error == nullptr) return 200;
-  const auto* failure = dynamic_cast<const host::WireFailure*>(error->detail.get());
+  const auto* failure = host::wire_failure(*error);
   return failure == nullptr ? 0 : failure->status;
 }
 

@@ -56,7 +56,7 @@ base::Task<base::Result<Outcome>> run_snapshot(Core& core, EnvironmentRow row, S
     if (!ready) outcome = std::unexpected(std::move(ready.error()));
     core.parts.meters.snapshot_done("create", row.backend, std::chrono::duration<double>(core.now() - began).count());
   } else {
-    const auto* failure = dynamic_cast<const host::WireFailure*>(made.error().detail.get());
+    const auto* failure = host::wire_failure(made.error());
     const bool unknown = failure != nullptr && failure->status == 0 && failure->sent;
     if (made.error().code == base::Errc::unsupported)
       outcome = refuse(501, made.error().message);

@@ -40,6 +40,10 @@ struct WireFailure : base::ErrorDetail {
   bool sent = false;     // no answer, and the request may have reached the agent: its outcome is unknown
   bool refused = false;  // the connection was refused
 };
+// Null: the failure is not of a wire. Lives as long as the error.
+inline const WireFailure* wire_failure(const base::Error& error) noexcept {
+  return dynamic_cast<const WireFailure*>(error.detail.get());
+}
 
 struct CallContext {
   std::string request_id;        // X-Request-ID

@@ -212,7 +212,7 @@ Task<void> AgentServer::Impl::handle(http::Exchange& exchange) {
   int status = 200;
   if (!answer) {
     const base::Error& error = answer.error();
-    const auto* failure = dynamic_cast<const WireFailure*>(error.detail.get());
+    const auto* failure = wire_failure(error);
     status = failure != nullptr && failure->status >= 400 ? failure->status : status_of(error.code);
     if (status == 412) metrics.stale_generation();
     answer = text_answer(status, status == 412 ? "stale generation" : error.message);

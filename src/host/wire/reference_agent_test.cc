@@ -179,7 +179,9 @@ TEST_F(Reference, ReadsAreTriedAgainCreatesNever) {
   EXPECT_TRUE(await(remote->upload({}, "a", "/x", "1", std::nullopt)));
   EXPECT_EQ(count("upload"), 2u);
   set(R"({"exec":{"status":503}})");
-  EXPECT_FALSE(await(remote->exec({}, "a", {.argv = {"true"}})).has_value());
+  ProcessSpec spec;
+  spec.argv = {"true"};
+  EXPECT_FALSE(await(remote->exec({}, "a", spec)).has_value());
   EXPECT_EQ(count("exec"), 1u);
 }
 
@@ -187,7 +189,7 @@ TEST_F(Reference, ACreateWithoutAnAnswerIsOfUnknownOutcome) {
   set(R"({"create":{"drop":true}})");
   const auto lost = create("a");
   ASSERT_FALSE(lost.has_value());
-  const auto* failure = dynamic_cast<const WireFailure*>(lost.error().detail.get());
+  const auto* failure = wire_failure(lost.error());
   ASSERT_NE(failure, nullptr);
   EXPECT_TRUE(failure->sent);
   EXPECT_FALSE(failure->refused);
@@ -229,7 +231,8 @@ TEST_F(Reference, ExecTakesEnvironmentFolderAndInputThroughAShell) {
   EXPECT_EQ(result->err, "oops\n");
   EXPECT_EQ(result->exit.exit_code, 3);
   EXPECT_FALSE(result->exit.timed_out);
-  spec = {.argv = {"sleep", "5"}, .env = {}, .cwd = {}, .user = {}, .stdin_bytes = {}, .terminal = {}};
+  spec = ProcessSpec();
+  spec.argv = {"sleep", "5"};
   spec.timeout = 100ms;
   const auto late = await(remote->exec({}, "a", spec));
   EXPECT_EQ(late->exit.exit_code, 124);

@@ -152,7 +152,7 @@ TEST_F(Remote, ErrorsKeepTheirCodeStatusAndText) {
   ASSERT_FALSE(gone.has_value());
   EXPECT_EQ(gone.error().code, base::Errc::not_found);
   EXPECT_EQ(gone.error().message, "vm not found");
-  const auto* failure = dynamic_cast<const WireFailure*>(gone.error().detail.get());
+  const auto* failure = wire_failure(gone.error());
   ASSERT_NE(failure, nullptr);
   EXPECT_EQ(failure->status, 404);
 
@@ -168,7 +168,7 @@ TEST_F(Remote, ARefusedConnectionIsToldApart) {
   spec.name = "a";
   const auto refused = await(rig.remote->create({}, spec));
   ASSERT_FALSE(refused.has_value());
-  const auto* failure = dynamic_cast<const WireFailure*>(refused.error().detail.get());
+  const auto* failure = wire_failure(refused.error());
   ASSERT_NE(failure, nullptr);
   EXPECT_TRUE(failure->refused);
   EXPECT_FALSE(failure->sent);
@@ -184,7 +184,7 @@ TEST_F(Remote, ACallEndsAtItsLimit) {
   ASSERT_TRUE(await(rig.remote->capacity({})));
   const auto late = await(rig.remote->exec(context, "a", {.argv = {"x"}}));
   EXPECT_EQ(late.error().code, base::Errc::stopped) << late.error().message;
-  const auto* failure = dynamic_cast<const WireFailure*>(late.error().detail.get());
+  const auto* failure = wire_failure(late.error());
   ASSERT_NE(failure, nullptr);
   EXPECT_TRUE(failure->sent);
 }

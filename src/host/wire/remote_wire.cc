@@ -80,10 +80,6 @@ std::unexpected<base::Error> wire_fail(Errc code, std::string message, int statu
   return std::unexpected(base::Error{code, std::move(message), {}, std::move(failure)});
 }
 
-const WireFailure* wire_failure(const base::Error& error) noexcept {
-  return dynamic_cast<const WireFailure*>(error.detail.get());
-}
-
 bool is_unknown_route(const base::Error& error) noexcept {
   const WireFailure* failure = wire_failure(error);
   return failure != nullptr && failure->status == 404 && error.message == "not found";

@@ -76,7 +76,6 @@ class RemoteWire {
 
 std::string vm_path(std::string_view vm, std::string_view rest = {});
 std::unexpected<base::Error> wire_fail(base::Errc code, std::string message, int status = 0);
-const WireFailure* wire_failure(const base::Error& error) noexcept;
 // 404 with the text of a route that is not there.
 bool is_unknown_route(const base::Error& error) noexcept;
 
