@@ -178,10 +178,15 @@ base::Result<std::unique_ptr<PostgresProcess>> PostgresProcess::start() {
   FB_TRY(server->pid_, spawn_process(as_postgres({(bin / "postgres").string(), "-D", data, "-p", port, "-k",
                                                   root.string(), "-c", "listen_addresses=127.0.0.1"}),
                                      environment_of(root), "/dev/null"));
+  const auto ask = [&](std::vector<std::string> command) {
+    command.insert(command.begin() + 1, {"-h", "127.0.0.1", "-p", port, "-U", "fuse"});
+    return run_child({std::move(command), environment_of(root)});
+  };
   for (int i = 0; i < 600; ++i) {
-    const auto created = run_child(
-        {{(bin / "createdb").string(), "-h", "127.0.0.1", "-p", port, "-U", "fuse", "fleet"}, environment_of(root)});
-    if (created && *created == 0) {
+    const auto ready = ask({(bin / "pg_isready").string(), "-q"});
+    if (ready && *ready == 0) {
+      FB_TRY(const int created, ask({(bin / "createdb").string(), "fleet"}));
+      if (created != 0) return base::fail(base::Errc::io, "createdb ended with " + std::to_string(created));
       server->url_ = "postgres://fuse@127.0.0.1:" + port + "/fleet?sslmode=disable";
       return server;
     }
