@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "base/bytes.h"
-#include "base/wait.h"
 #include "host/api/deadlines.h"
 #include "host/api/grant.h"
 #include "host/wire/records.h"
 #include "host/wire/status.h"
+#include "http/retry.h"
 #include "http/server/router.h"
 
 namespace fusebox::host {
@@ -18,7 +18,8 @@ using base::Task;
 
 namespace {
 
-constexpr std::chrono::milliseconds kRetryPause{100};  // doubled each time, and up to as much again by chance
+constexpr base::Nanos kRetryPause{std::chrono::milliseconds{200}};  // the most before the second try; then twice that
+constexpr base::Nanos kRetryPauseMax{std::chrono::seconds{2}};
 
 std::string without_slash(std::string url) {
   while (url.ends_with('/')) url.pop_back();
@@ -119,26 +120,24 @@ void RemoteWire::see(const http::AsyncReply& reply) {
   agent_.server = now;
 }
 
+Task<Result<http::AsyncReply>> RemoteWire::call_once(const CallContext& context, const WireCall& call,
+                                                     base::Nanos end) {
+  const base::Nanos left = end - loop_.clock().monotonic();
+  if (left <= base::Nanos{0}) co_return wire_fail(Errc::stopped, "the agent did not answer in time");
+  auto reply = co_await client_.send(request_of(context, call, std::min(call.limit, left)));
+  if (!reply) co_return std::unexpected(transport_error(std::move(reply).error()));
+  see(*reply);
+  if (reply->status >= 200 && reply->status < 300) co_return std::move(*reply);
+  co_return std::unexpected(status_error(*reply));
+}
+
 Task<Result<http::AsyncReply>> RemoteWire::call(CallContext context, WireCall call) {
   const base::Nanos end = loop_.clock().monotonic() + context.limit;
-  base::Nanos pause = kRetryPause;
-  for (int tries_left = call.retries;; --tries_left) {
-    const base::Nanos left = end - loop_.clock().monotonic();
-    if (left <= base::Nanos{0}) co_return wire_fail(Errc::stopped, "the agent did not answer in time");
-    auto reply = co_await client_.send(request_of(context, call, std::min(call.limit, left)));
-    std::optional<base::Error> error;
-    if (!reply) error = transport_error(std::move(reply).error());
-    if (reply) {
-      see(*reply);
-      if (reply->status >= 200 && reply->status < 300) co_return std::move(*reply);
-      error = status_error(*reply);
-    }
-    if (tries_left <= 0 || !may_retry(*error) || context.stop.stop_requested())
-      co_return std::unexpected(std::move(*error));
-    const auto chance = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(pause.count())));
-    co_await base::sleep_for(loop_, pause + base::Nanos{chance});
-    pause *= 2;
-  }
+  const auto attempts = static_cast<unsigned>(call.retries) + 1;
+  const auto attempt = [&] { return call_once(context, call, end); };
+  const auto again = [&](const base::Error& error) { return may_retry(error) && !context.stop.stop_requested(); };
+  auto reply = co_await http::retry(loop_, random_, attempts, kRetryPause, kRetryPauseMax, attempt, again);
+  co_return std::move(reply);
 }
 
 Task<Result<base::json::Document>> RemoteWire::call_json(CallContext context, WireCall call) {

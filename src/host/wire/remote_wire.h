@@ -64,6 +64,8 @@ class RemoteWire {
   http::Loop& loop() noexcept { return loop_; }
 
  private:
+  base::Task<base::Result<http::AsyncReply>> call_once(const CallContext& context, const WireCall& call,
+                                                       base::Nanos end);
   http::AsyncRequest request_of(const CallContext& context, const WireCall& call, base::Nanos limit) const;
   void see(const http::AsyncReply& reply);
   http::Loop& loop_;
