@@ -92,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto mount =
       make_styx_mount({.address = {.kind = StyxAddress::Kind::unix_socket, .host = server.path(), .port = 0},
                        .path = "/m",
-                       .offload = {},
+                       .lookups = {},
                        .clock = &guest.clock});
   std::unique_ptr<File> file;
   finish(guest, server, [&](Call& call) -> Io<void> {

@@ -41,6 +41,7 @@ base::Result<void> Containers::Core::begin() {
   scheduler.workers = options_.workers;
   scheduler.threads_max = std::max(scheduler.threads_max, profile.max_wapps) + scheduler.workers + 1;
   FB_TRY(scheduler_, Scheduler::create(scheduler, *options_.clock));
+  lookups_ = std::make_shared<vfs::Lookups>(offload());
   restart_task_ = std::make_shared<RestartTask>(*this);
   scheduler_->start(restart_task_);
   return {};

@@ -23,6 +23,7 @@
 #include "container/core/programs.h"
 #include "container/core/run.h"
 #include "container/scheduler/scheduler.h"
+#include "vfs/net/lookups.h"
 #include "vfs/net/socket_mount.h"
 #include "vfs/volume/volume_store.h"
 
@@ -102,6 +103,7 @@ class Containers::Core : public std::enable_shared_from_this<Core> {
   const std::shared_ptr<vfs::PipePool>& pipes() const noexcept { return pipes_; }
   const std::shared_ptr<EventLog>& events() const noexcept { return events_; }
   vfs::Offload offload();
+  const std::shared_ptr<vfs::Lookups>& lookups() const noexcept { return lookups_; }
   // Opened, and its folder made, when the first volume is mounted.
   base::Result<std::shared_ptr<vfs::VolumeStore>> volumes();
   image::Limits image_limits() const;
@@ -146,6 +148,7 @@ class Containers::Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<EventLog> events_;
   std::shared_ptr<vfs::LogStore> logs_;
   std::shared_ptr<vfs::PipePool> pipes_;
+  std::shared_ptr<vfs::Lookups> lookups_;
   std::unique_ptr<Programs> programs_;
   std::shared_ptr<vfs::WakeList> restarts_changed_ = std::make_shared<vfs::WakeList>();
   std::atomic<bool> closing_{false};

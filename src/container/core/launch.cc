@@ -110,7 +110,7 @@ class Launch {
   std::shared_ptr<vfs::Net> net() {
     if (!net_) {
       vfs::NetOptions net;
-      net.offload = core_.offload();
+      net.lookups = core_.lookups();
       net.clock = options_.clock;
       net.bytes_per_s = config_.limits.socket_bytes_per_s.value_or(0);
       net.report = [&core = core_, name = request_.name](std::string_view text) {
@@ -162,7 +162,7 @@ class Launch {
     } else if (name == "wanted") {
       entry.mount = wanted(options, path);
     } else if (name == "9p") {
-      entry.mount = vfs::make_styx_mount({*vfs::parse_styx_address(options), path, core_.offload(), options_.clock});
+      entry.mount = vfs::make_styx_mount({*vfs::parse_styx_address(options), path, core_.lookups(), options_.clock});
     } else {
       auto made = vfs::socket_device(net(), {name, *vfs::parse_socket_address(options), tls_of(name)});
       if (!made) {

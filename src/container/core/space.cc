@@ -11,7 +11,7 @@ namespace {
 
 base::Result<std::shared_ptr<vfs::Mount>> open_net(Containers::Core& core, const SpaceOptions& options) {
   vfs::NetOptions net;
-  net.offload = core.offload();
+  net.lookups = core.lookups();
   net.clock = core.options().clock;
   net.bytes_per_s = options.config.limits.socket_bytes_per_s.value_or(0);
   net.may_connect = options.may_connect;

@@ -23,9 +23,10 @@ HostAddress unix_address(const std::string& path) noexcept {
 
 }  // namespace
 
-Dialer::Dialer(DialTarget target, Offload offload, MakeTls make_tls, std::function<void(std::string_view)> report)
+Dialer::Dialer(DialTarget target, std::shared_ptr<Lookups> lookups, MakeTls make_tls,
+               std::function<void(std::string_view)> report)
     : target_(std::move(target)),
-      offload_(std::move(offload)),
+      lookups_(std::move(lookups)),
       make_tls_(std::move(make_tls)),
       report_(std::move(report)) {}
 
@@ -69,7 +70,7 @@ Io<std::unique_ptr<Link>> Dialer::go_on(Call& call) {
 
 void Dialer::stop() noexcept {
   step_ = Step::idle;
-  resolution_.reset();
+  if (resolution_ && resolution_->abandon()) resolution_.reset();
   addresses_.clear();
   fd_ = {};
   link_.reset();
@@ -88,7 +89,11 @@ Io<void> Dialer::start(Call& call) {
   at_ = 0;
   last_error_ = Errno::hostunreach;
   if (target_.unix_path.empty()) {
-    resolution_ = Resolution::start(target_.address.host, target_.address.port, offload_);
+    if (!resolution_ || resolution_->result()) {  // what an earlier dial was told is old by now
+      auto started = lookups_->start(target_.address.host, target_.address.port);
+      if (!started) return fail(started.error());
+      resolution_ = std::move(*started);
+    }
     step_ = Step::resolving;
   } else {
     addresses_ = {unix_address(target_.unix_path)};

@@ -2,8 +2,8 @@
 //
 // go_on() is asked until it answers something else than would_block; it then starts anew.
 // Threads  one at a time: its socket's lock.
-// Errors   connrefused: refused, or TLS does not trust the peer; hostunreach: no such name; timedout; otherwise the
-//          host's error of the last address.
+// Errors   connrefused: refused, or TLS does not trust the peer; hostunreach: no such name; timedout; again: too many
+//          lookups wait; otherwise the host's error of the last address.
 #pragma once
 
 #include <functional>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "vfs/net/link.h"
+#include "vfs/net/lookups.h"
 #include "vfs/net/resolution.h"
 #include "vfs/net/socket_address.h"
 #include "vfs/net/tls.h"
@@ -30,10 +31,11 @@ class Dialer {
  public:
   // Makes the TLS context at the first dial; null for plain targets.
   using MakeTls = std::function<base::Result<std::shared_ptr<TlsContext>>()>;
-  Dialer(DialTarget target, Offload offload, MakeTls make_tls, std::function<void(std::string_view)> report);
+  Dialer(DialTarget target, std::shared_ptr<Lookups> lookups, MakeTls make_tls,
+         std::function<void(std::string_view)> report);
 
   Io<std::unique_ptr<Link>> go_on(Call& call);
-  // Forgets what is under way.
+  // Forgets what is under way, but for a lookup that has begun: the next dial waits for that one.
   void stop() noexcept;
   bool datagrams() const noexcept { return target_.unix_path.empty() && target_.address.datagram(); }
 
@@ -46,7 +48,7 @@ class Dialer {
   Io<void> established();
 
   DialTarget target_;
-  Offload offload_;
+  std::shared_ptr<Lookups> lookups_;
   MakeTls make_tls_;
   std::function<void(std::string_view)> report_;
 

@@ -60,7 +60,7 @@ TEST(TcpListener, IsNoConnectionItself) {
 TEST(TcpListener, AnAddressThatCannotBeBoundIsALaunchFailure) {
   HostSocket taken(SOCK_STREAM);
   base::ManualClock clock;
-  const auto net = make_net({.offload = {}, .clock = &clock, .bytes_per_s = 0, .report = {}});
+  const auto net = make_net({.lookups = {}, .clock = &clock, .bytes_per_s = 0, .report = {}});
   const auto at = [&](const std::string& text) { return SocketNode{"s", *parse_socket_address(text), {}}; };
   const auto made = make_socket_mount(net, {at(taken.address("listen+tcp"))});
   ASSERT_FALSE(made);

@@ -20,7 +20,7 @@ void set_port(HostAddress& address, std::uint16_t port) noexcept {
   }
 }
 
-std::vector<HostAddress> look_up(const std::string& host, std::uint16_t port) {
+std::vector<HostAddress> addresses_of(const std::string& host, std::uint16_t port) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;  // of each address one
   addrinfo* found = nullptr;
@@ -57,17 +57,27 @@ std::optional<HostAddress> literal_address(const std::string& host, std::uint16_
   return address;
 }
 
-std::shared_ptr<Resolution> Resolution::start(const std::string& host, std::uint16_t port, const Offload& offload) {
-  auto resolution = std::make_shared<Resolution>();
-  if (const auto literal = literal_address(host, port)) {
-    resolution->finish({*literal});
-  } else if (!offload) {
-    resolution->finish(look_up(host, port));
-  } else {
-    offload(
-        std::make_unique<std::function<void()>>([resolution, host, port] { resolution->finish(look_up(host, port)); }));
-  }
-  return resolution;
+bool Resolution::finish_literal() {
+  const auto literal = literal_address(host_, port_);
+  if (literal) finish({*literal});
+  return literal.has_value();
+}
+
+bool Resolution::begin() {
+  const std::lock_guard lock(mutex_);
+  if (state_ != State::waiting) return false;
+  state_ = State::begun;
+  return true;
+}
+
+void Resolution::look_up() {
+  finish(addresses_of(host_, port_));
+}
+
+bool Resolution::abandon() {
+  const std::lock_guard lock(mutex_);
+  if (state_ == State::waiting) state_ = State::abandoned;
+  return state_ == State::abandoned;
 }
 
 void Resolution::finish(std::vector<HostAddress> addresses) {

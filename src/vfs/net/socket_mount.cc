@@ -12,7 +12,9 @@ namespace fusebox::vfs {
 class Net {
  public:
   explicit Net(NetOptions options)
-      : options_(std::move(options)), limit_(std::make_shared<RateLimit>(options_.bytes_per_s, *options_.clock)) {}
+      : options_(std::move(options)), limit_(std::make_shared<RateLimit>(options_.bytes_per_s, *options_.clock)) {
+    if (!options_.lookups) options_.lookups = std::make_shared<Lookups>(Offload{});
+  }
   const NetOptions& options() const noexcept { return options_; }
   const std::shared_ptr<RateLimit>& limit() const noexcept { return limit_; }
 
@@ -81,7 +83,7 @@ base::Result<Device> active(const std::shared_ptr<Net>& net, const SocketNode& s
   DialTarget target{.address = socket.address, .unix_path = {}, .time = kConnectTime};
   target.may_connect = net->options().may_connect;
   auto connection = std::make_shared<Connection>(
-      std::make_unique<Dialer>(std::move(target), net->options().offload, std::move(*tls), reporter(*net, socket)),
+      std::make_unique<Dialer>(std::move(target), net->options().lookups, std::move(*tls), reporter(*net, socket)),
       net->limit(), socket.address.datagram());
   Device device = device_of(socket);
   device.size = [connection] { return connection->connected() ? 1 : 0; };

@@ -1,7 +1,7 @@
 // /net: the sockets a container was configured with, each a file.
 //
 // Active sockets dial at the first use and again after the last handle was closed; listening ones are bound here. Nothing
-// blocks a thread: what cannot go on adds host descriptors and deadlines to Call::waits. Names are resolved on `offload`.
+// blocks a thread: what cannot go on adds host descriptors and deadlines to Call::waits. Names are resolved by `lookups`.
 //
 // Owner    the mount keeps connections; Files keep their socket.
 // Threads  any: a socket locks itself. `report` may be called from any thread that uses a socket.
@@ -24,7 +24,7 @@
 
 namespace fusebox::vfs {
 
-// Runs work that would block (name resolution) on a thread of somebody else's.
+// Runs work that would block on a thread of somebody else's.
 using Offload = std::function<void(std::unique_ptr<std::function<void()>>)>;
 
 struct TlsOptions {
@@ -42,9 +42,10 @@ struct SocketNode {
 };
 
 struct HostAddress;  // resolution.h
+class Lookups;       // lookups.h
 
 struct NetOptions {
-  Offload offload;                               // null: names are resolved in place (tests, tools)
+  std::shared_ptr<Lookups> lookups;              // the engine's; null: names are resolved in place (tests, tools)
   const base::Clock* clock = nullptr;            // required
   std::uint64_t bytes_per_s = 0;                 // limits.sockBytesPerS, both directions of all sockets; 0 = none
   std::function<void(std::string_view)> report;  // one line for the engine's stderr; null = none

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "base/files.h"
+#include "vfs/net/lookups.h"
 #include "vfs/net/socket_mount.h"
 #include "vfs/text/file_test_support.h"
 
@@ -130,10 +131,11 @@ struct OneSocket {
   explicit OneSocket(const std::string& address, TlsOptions tls = {}, std::uint64_t bytes_per_s = 0,
                      bool offload = false) {
     NetOptions options{
-        .offload = {}, .clock = &guest.clock, .bytes_per_s = bytes_per_s, .report = [this](std::string_view line) {
+        .lookups = {}, .clock = &guest.clock, .bytes_per_s = bytes_per_s, .report = [this](std::string_view line) {
           reports.emplace_back(line);
         }};
-    if (offload) options.offload = [this](auto work) { offloaded.push_back(std::move(work)); };
+    if (offload)
+      options.lookups = std::make_shared<Lookups>([this](auto work) { offloaded.push_back(std::move(work)); });
     auto parsed = parse_socket_address(address);
     EXPECT_TRUE(parsed) << address;
     auto made = make_socket_mount(make_net(std::move(options)), {{"s", *parsed, std::move(tls)}});

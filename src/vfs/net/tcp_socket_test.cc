@@ -184,8 +184,22 @@ TEST(TcpSocket, AnAnswerOfTheResolverThatNeverComesIsTimedOut) {
   net.guest.clock.advance(base::Nanos{1});
   EXPECT_EQ(error_of(net.guest.read_again(*file)), Errno::timedout);
   EXPECT_EQ(net.offloaded.size(), 1u);
-  EXPECT_EQ(error_of(net.guest.read(*file)), Errno::would_block);
-  EXPECT_EQ(net.offloaded.size(), 2u) << "the next use did not dial again";
+  EXPECT_EQ(error_of(net.guest.read(*file)), Errno::would_block) << "the next use did not dial again";
+  EXPECT_EQ(net.guest.waits.deadline(), net.guest.clock.monotonic() + kConnectTime);
+}
+
+TEST(TcpSocket, OpeningAndClosingOverAndOverFillsNothing) {
+  HostSocket server(SOCK_STREAM);
+  OneSocket net(server.address("tcp", "localhost"), {}, 0, true);
+  for (std::size_t i = 0; i < 2 * kLookupsWaitingMax; ++i) {
+    const auto file = net.open();
+    ASSERT_EQ(error_of(net.guest.write(*file, "x")), Errno::would_block);
+  }
+  EXPECT_EQ(net.offloaded.size(), kLookupsAtOnce);
+  const auto file = net.open();
+  ASSERT_EQ(error_of(net.guest.write(*file, "x")), Errno::would_block);
+  (*net.offloaded[0])();
+  EXPECT_EQ(write_settled(net.guest, *file, "x"), 1u);
 }
 
 TEST(TcpSocket, ALookUpThatOutlivesTheSocketHarmsNobody) {
@@ -281,7 +295,7 @@ TEST(SocketMount, NamesMatchExactlyAndAreUnique) {
   EXPECT_EQ(error_of(net.guest.open(*net.mount, "s", {.directory = true})), Errno::notdir);
   EXPECT_EQ(net.mount->stat(net.guest.fresh(), "", true)->device, device_code("NetF"));
   const auto address = *parse_socket_address("tcp://127.0.0.1:9");
-  const auto shared = make_net({.offload = {}, .clock = &net.guest.clock, .bytes_per_s = 0, .report = {}});
+  const auto shared = make_net({.lookups = {}, .clock = &net.guest.clock, .bytes_per_s = 0, .report = {}});
   const auto twice = make_socket_mount(shared, {{"a", address, {}}, {"a", address, {}}});
   ASSERT_FALSE(twice);
   EXPECT_EQ(twice.error().code, base::Errc::exists);

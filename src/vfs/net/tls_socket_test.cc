@@ -179,7 +179,7 @@ TEST_F(TlsSocket, ConfiguredFilesThatCannotBeUsedAreALaunchFailure) {
   half.key.clear();
   mixed.key = file("two.key", two.key_pem);
   base::ManualClock clock;
-  const auto net = make_net({.offload = {}, .clock = &clock, .bytes_per_s = 0, .report = {}});
+  const auto net = make_net({.lookups = {}, .clock = &clock, .bytes_per_s = 0, .report = {}});
   const std::pair<TlsOptions, std::string> cases[] = {
       {no_ca, "trust anchors"}, {not_pem, "trust anchors"}, {half, "one is given without the other"}, {mixed, "key"}};
   for (const auto& [tls, why] : cases) {

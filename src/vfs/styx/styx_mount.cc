@@ -209,7 +209,8 @@ std::shared_ptr<Mount> make_styx_mount(StyxOptions options) {
                       .host = options.address.host,
                       .port = options.address.port};
   }
-  auto dialer = std::make_unique<Dialer>(std::move(target), std::move(options.offload), Dialer::MakeTls{},
+  if (!options.lookups) options.lookups = std::make_shared<Lookups>(Offload{});
+  auto dialer = std::make_unique<Dialer>(std::move(target), std::move(options.lookups), Dialer::MakeTls{},
                                          std::function<void(std::string_view)>{});
   return std::make_shared<StyxMount>(std::move(options.path), std::make_shared<StyxClient>(std::move(dialer)));
 }

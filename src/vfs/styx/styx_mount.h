@@ -31,7 +31,7 @@ base::Result<StyxAddress> parse_styx_address(std::string_view options);
 struct StyxOptions {
   StyxAddress address;
   std::string path;                    // where the mount stands, for inodes
-  Offload offload;                     // null: names are resolved in place
+  std::shared_ptr<Lookups> lookups;    // the engine's; null: names are resolved in place
   const base::Clock* clock = nullptr;  // required
 };
 std::shared_ptr<Mount> make_styx_mount(StyxOptions options);

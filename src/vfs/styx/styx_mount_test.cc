@@ -15,7 +15,7 @@ using ::testing::ElementsAre;
 struct Styx {
   explicit Styx(std::uint16_t port) { make({.kind = StyxAddress::Kind::tcp, .host = "127.0.0.1", .port = port}); }
   void make(StyxAddress address) {
-    mount = make_styx_mount({.address = std::move(address), .path = "/uci", .offload = {}, .clock = &guest.clock});
+    mount = make_styx_mount({.address = std::move(address), .path = "/uci", .lookups = {}, .clock = &guest.clock});
   }
   Guest guest;
   std::shared_ptr<Mount> mount;
