@@ -147,5 +147,33 @@ TEST(Hostile, ContainersWaitForEachOtherAcrossPipesWhileOthersSpin) {
   EXPECT_TRUE(world.log("sink").starts_with("1000000 ")) << world.log("sink");
 }
 
+TEST(Hostile, ALinkInAFolderOfThePolicyLeadsNoMountOutOfIt) {
+  const auto folder = std::move(*base::TempDir::create());
+  const auto top = folder.path() / "top";
+  std::filesystem::create_directory(top);
+  std::filesystem::create_directory(folder.path() / "outside");
+  std::filesystem::create_symlink("../outside", top / "x");  // as a guest with the folder mounted can
+  policy::Policy policy;
+  policy.fs_read.enabled = policy.fs_write.enabled = true;
+  policy::FileRoot root;
+  root.host = top.string();
+  policy.fs_read.roots.push_back(root);
+  policy.fs_write.roots.push_back(root);
+  World world({.change = [&](ContainersOptions& options) { options.policy = policy; }});
+  world.add_wat("fine", kFine);
+  LaunchConfig config = with_image("fine");
+  const auto run = [&](const std::string& source) {
+    config.mounts = {{"platform", "/m", "src=" + source}};
+    return world.run("a", config).reason;
+  };
+  EXPECT_EQ(run((top / "made").string()), "exit");
+  EXPECT_EQ(run((top / "x").string()), "policy:fs.write");
+  EXPECT_EQ(run((top / "x" / "new").string()), "policy:fs.write");
+  EXPECT_EQ(run((top / "x").string() + ",ro"), "policy:fs.read");
+  EXPECT_TRUE(std::filesystem::exists(top / "made"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "outside"));
+  EXPECT_NE(world.messages().back().find("its links lead out of " + top.string()), std::string::npos);
+}
+
 }  // namespace
 }  // namespace fusebox::container

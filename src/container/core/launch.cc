@@ -32,6 +32,10 @@ End config_end(std::string_view path, Errno code, std::string_view message) {
           ": " + std::string(path) + ": " + std::string(message)};
 }
 
+End policy_end(const std::string& rule) {
+  return {State::failure, -1, "policy:" + rule, ": refused by the policy: " + rule};
+}
+
 Errno errno_of(const base::Error& error) noexcept {
   switch (error.code) {
     case base::Errc::invalid:
@@ -58,7 +62,7 @@ class Launch {
     if (const ConfigErrors errors = launch_errors(config_); !errors.empty())
       return std::unexpected(config_end(errors[0].path, errors[0].code, errors[0].message));
     if (const auto broken = broken_policy_rule(options_.policy, config_); !broken.empty())
-      return std::unexpected(End{State::failure, -1, "policy:" + broken, ": refused by the policy: " + broken});
+      return std::unexpected(policy_end(broken));
     const bool made = consoles() && devices() && sockets() && mounts() && root();
     if (!made) return std::unexpected(std::move(*end_));
     vfs::Namespace::Options names;
@@ -162,7 +166,11 @@ class Launch {
     } else if (name == "wanted") {
       entry.mount = wanted(options, path);
     } else if (name == "9p") {
-      entry.mount = vfs::make_styx_mount({*vfs::parse_styx_address(options), path, core_.lookups(), options_.clock});
+      vfs::StyxAddress address = *vfs::parse_styx_address(options);
+      std::string beneath;
+      if (address.kind == vfs::StyxAddress::Kind::unix_socket) beneath = policy_folder(options_.policy, address.host);
+      entry.mount =
+          vfs::make_styx_mount({std::move(address), path, core_.lookups(), options_.clock, std::move(beneath)});
     } else {
       auto made = vfs::socket_device(net(), {name, *vfs::parse_socket_address(options), tls_of(name)});
       if (!made) {
@@ -218,11 +226,17 @@ class Launch {
     vfs::HostFolderOptions folder;
     folder.read_only = parsed.read_only;
     folder.create = !parsed.read_only;
+    folder.beneath = policy_folder(options_.policy, parsed.source);
     folder.mount_index = ++folder_index_;
     auto opened = vfs::open_host_folder(parsed.source, folder);
     if (opened) {
       add_mount(mount.path, std::move(*opened), true, parsed.read_only);
       return true;
+    }
+    if (opened.error().code == base::Errc::denied) {
+      end_ = policy_end(parsed.read_only ? "fs.read" : "fs.write");
+      end_->message += ": " + opened.error().message;
+      return false;
     }
     if (parsed.read_only) return fail(path, errno_of(opened.error()), opened.error().message);
     core_.message("wapp '" + request_.name + "': mount " + mount.path + " is left out: " + opened.error().message);

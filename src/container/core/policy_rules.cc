@@ -6,6 +6,7 @@
 #include "container/config/options.h"
 #include "policy/load.h"
 #include "vfs/net/socket_address.h"
+#include "vfs/styx/styx_mount.h"
 
 namespace fusebox::container {
 namespace {
@@ -40,28 +41,60 @@ bool is_external(const vfs::SocketAddress& address) {
   return address.kind != vfs::SocketKind::serial && !address.listens();
 }
 
+// Of mount `platform`; what cannot be parsed fails at launch, here and below.
+std::string broken_by_folder(const policy::Policy& policy, const MountConfig& mount) {
+  const auto parsed = parse_platform_options(mount.options, mount.path);
+  if (!parsed || covers(policy, parsed->read_only ? policy.fs_read : policy.fs_write, parsed->source)) return {};
+  return parsed->read_only ? "fs.read" : "fs.write";
+}
+
+// Of a driver, or of a mount that is one.
+std::string broken_by_device(const policy::Policy& policy, std::string_view name, const std::string& options) {
+  if (name == "socket") {
+    const auto address = vfs::parse_socket_address(options);
+    return address && is_external(*address) && !allows(policy.http, *address) ? "http" : "";
+  }
+  if (name != "9p") return {};
+  const auto server = vfs::parse_styx_address(options);
+  if (!server) return {};
+  if (server->kind == vfs::StyxAddress::Kind::unix_socket)
+    return covers(policy, policy.fs_write, server->host) ? "" : "fs.write";
+  const bool tcp = server->kind == vfs::StyxAddress::Kind::tcp;
+  const vfs::SocketAddress address{
+      .kind = tcp ? vfs::SocketKind::tcp : vfs::SocketKind::udp, .host = server->host, .port = server->port};
+  return allows(policy.http, address) ? "" : "http";
+}
+
 }  // namespace
 
 std::string broken_policy_rule(const std::optional<policy::Policy>& policy, const LaunchConfig& config) {
   if (!policy) return {};
   for (const MountConfig& mount : config.mounts) {
-    if (mount.name != "platform") continue;
-    const auto parsed = parse_platform_options(mount.options, mount.path);
-    if (!parsed) continue;
-    if (!covers(*policy, parsed->read_only ? policy->fs_read : policy->fs_write, parsed->source))
-      return parsed->read_only ? "fs.read" : "fs.write";
+    const std::string broken = mount.name == "platform" ? broken_by_folder(*policy, mount)
+                                                        : broken_by_device(*policy, mount.name, mount.options);
+    if (!broken.empty()) return broken;
   }
-  const auto refused = [&](std::string_view text) {
-    const auto address = vfs::parse_socket_address(text);
-    return address && is_external(*address) && !allows(policy->http, *address);
-  };
   for (const SocketConfig& socket : config.sockets) {
-    if (refused(socket.address)) return "http";
+    if (const std::string broken = broken_by_device(*policy, "socket", socket.address); !broken.empty()) return broken;
   }
   for (const DeviceConfig& driver : config.drivers) {
-    if (driver.name == "socket" && refused(driver.options)) return "http";
+    if (const std::string broken = broken_by_device(*policy, driver.name, driver.options); !broken.empty())
+      return broken;
   }
   return {};
+}
+
+std::string policy_folder(const std::optional<policy::Policy>& policy, const std::string& source) {
+  std::filesystem::path outermost;
+  if (!policy) return {};
+  for (const policy::FileRules* rules : {&policy->fs_read, &policy->fs_write}) {
+    if (!rules->enabled) continue;
+    for (const policy::FileRoot& root : rules->roots) {
+      const auto folder = policy::resolve(*policy, root.host);
+      if (is_within(source, folder) && (outermost.empty() || is_within(outermost, folder))) outermost = folder;
+    }
+  }
+  return outermost.string();
 }
 
 LimitsConfig policy_ceilings(const policy::Policy& policy) {

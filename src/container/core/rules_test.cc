@@ -113,6 +113,17 @@ LaunchConfig with_socket(std::string address) {
   return config;
 }
 
+LaunchConfig with_device(std::string name, std::string options) {
+  LaunchConfig config;
+  config.drivers.push_back({std::move(name), std::move(options), false});
+  return config;
+}
+LaunchConfig with_device_mount(std::string name, std::string options) {
+  LaunchConfig config;
+  config.mounts.push_back({std::move(name), "/m", std::move(options)});
+  return config;
+}
+
 TEST(PolicyRules, AConfigurationStaysWithinThePolicy) {
   const PolicyCase cases[] = {
       {{}, ""},
@@ -127,6 +138,17 @@ TEST(PolicyRules, AConfigurationStaysWithinThePolicy) {
       {with_socket("tcps://a.example.com:444"), "http"},
       {with_socket("tcps://example.com:443"), "http"},
       {with_socket("tcp://evilexample.com:443"), "http"},
+      {with_device("socket", "tcps://a.example.com:443"), ""},
+      {with_device("socket", "tcp://anywhere:80"), "http"},
+      {with_device("9p", "tcp://a.example.com:443"), ""},
+      {with_device("9p", "udp://a.example.com:564"), "http"},
+      {with_device("9p", "unix:///srv/write/s"), ""},
+      {with_device("9p", "unix:///srv/read/s"), "fs.write"},
+      {with_device("9p", "unix:///srv/write/../s"), "fs.write"},
+      {with_device("config", "tcp://anywhere:80"), ""},
+      {with_device_mount("socket", "tcp://anywhere:80"), "http"},
+      {with_device_mount("9p", "tcp://anywhere:564"), "http"},
+      {with_device_mount("9p", "unix:///run/docker.sock"), "fs.write"},
       {with_socket("serial:///dev/ttyS1"), ""},
       {with_socket("listen+tcp://0.0.0.0:80"), ""},
   };
@@ -138,6 +160,19 @@ TEST(PolicyRules, AConfigurationStaysWithinThePolicy) {
   }
   EXPECT_EQ(broken_policy_rule(policy::Policy{}, with_mount("src=/srv/read,ro")), "fs.read");
   EXPECT_EQ(broken_policy_rule(policy::Policy{}, with_socket("tcp://a:1")), "http");
+}
+
+TEST(PolicyRules, OfNestedFoldersTheOutermostIsBelieved) {
+  policy::Policy policy = policy_with_roots();
+  policy::FileRoot nested;
+  nested.host = "/srv/write/inner";
+  policy.fs_read.roots.push_back(nested);
+  EXPECT_EQ(policy_folder(policy, "/srv/write/inner/x"), "/srv/write");
+  EXPECT_EQ(policy_folder(policy, "/srv/read"), "/srv/read");
+  EXPECT_EQ(policy_folder(policy, "/srv"), "");
+  EXPECT_EQ(policy_folder(std::nullopt, "/srv/read"), "");
+  policy.fs_write.enabled = false;
+  EXPECT_EQ(policy_folder(policy, "/srv/write/inner/x"), "/srv/write/inner");
 }
 
 TEST(PolicyRules, ItsLimitsAreCeilings) {

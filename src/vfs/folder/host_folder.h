@@ -7,7 +7,8 @@
 //
 // Owner    the mount and each of its Files keep the handle of the folder.
 // Threads  any.
-// Errors   open_host_folder: `not_found` (no such folder and not to be made), `invalid` (not a folder), `io`.
+// Errors   open_host_folder: `not_found` (no such folder and not to be made), `invalid` (not a folder),
+//          `denied` (it leads out of HostFolderOptions::beneath), `io`.
 // Contract containers.md 7.2, 7.4, 12.3
 #pragma once
 
@@ -25,7 +26,9 @@ class Ledger;  // vfs/folder/ledger.h: what a volume holds, shared by all its mo
 
 struct HostFolderOptions {
   bool read_only = false;
-  bool create = false;            // makes the folder and its parents, 0700
+  bool create = false;  // makes the folder and its parents, 0700
+  // A folder above it that no link on the way may lead out of: `denied`. Empty: the path is believed as it stands.
+  std::filesystem::path beneath;
   std::uint32_t mount_index = 0;  // high 32 bits of Stat::device
   bool kernel_walk = true;        // false: never openat2
   // `keep`: for a writable layer, whose links belong to the namespace above it. They are stored as they are and never

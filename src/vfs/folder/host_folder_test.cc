@@ -213,6 +213,55 @@ TEST(OpenHostFolder, MakesMissingFoldersForTheirOwnerOnly) {
   EXPECT_EQ(fs::status(folder.path() / "a" / "b").permissions(), fs::perms::owner_all);
 }
 
+TEST(OpenHostFolder, NoLinkLeadsOutOfTheFolderItIsBeneath) {
+  const auto folder = *base::TempDir::create();
+  const fs::path top = folder.path() / "top";
+  const fs::path outside = folder.path() / "outside";
+  fs::create_directories(top / "dir");
+  fs::create_directory(outside);
+  fs::create_symlink("dir", top / "in");
+  fs::create_symlink("../outside", top / "out");
+  fs::create_symlink(outside, top / "absolute");
+  fs::create_symlink("../outside/new", top / "dangling");
+  const struct {
+    fs::path path;
+    bool opens;
+  } cases[] = {
+      {top, true},
+      {top / "", true},
+      {top / "dir", true},
+      {top / "in" / "made", true},
+      {top / "a" / "b" / "", true},
+      {top / "out", false},
+      {top / "out" / "new", false},
+      {top / "absolute", false},
+      {top / "dangling", false},
+      {top / ".." / "outside", false},
+      {outside, false},
+  };
+  for (const bool kernel : {true, false}) {
+    for (const auto& c : cases) {
+      SCOPED_TRACE(c.path.string() + (kernel ? "" : ", our own walk"));
+      HostFolderOptions options;
+      options.create = true;
+      options.beneath = top;
+      options.kernel_walk = kernel;
+      const auto opened = open_host_folder(c.path, options);
+      ASSERT_EQ(opened.has_value(), c.opens);
+      if (!opened) {
+        EXPECT_EQ(opened.error().code, base::Errc::denied) << opened.error().message;
+      }
+    }
+  }
+  EXPECT_TRUE(fs::is_empty(outside));
+  EXPECT_EQ(fs::status(top / "a" / "b").permissions(), fs::perms::owner_all);
+  EXPECT_TRUE(fs::exists(top / "dir" / "made"));
+  HostFolderOptions read_only;
+  read_only.read_only = true;
+  read_only.beneath = top;
+  EXPECT_EQ(open_host_folder(top / "none", read_only).error().code, base::Errc::not_found);
+}
+
 TEST(OpenHostFolder, SaysWhatIsWrong) {
   const auto folder = *base::TempDir::create();
   const auto missing = open_host_folder(folder.path() / "none", {});

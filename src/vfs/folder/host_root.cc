@@ -28,23 +28,66 @@ base::Result<void> make_folders(const std::filesystem::path& path) {
   return {};
 }
 
-base::Result<Fd> open_root(const std::filesystem::path& path, bool writable) {
+base::Error open_error(const std::filesystem::path& path, int saved_errno) {
+  auto error = base::errno_error("cannot open the folder " + path.string(), saved_errno);
+  if (saved_errno == ENOENT) error.code = base::Errc::not_found;
+  if (saved_errno == ENOTDIR) error.code = base::Errc::invalid;
+  return error;
+}
+
+base::Result<Fd> open_folder(const std::filesystem::path& path) {
   Fd fd = Fd::adopt(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (fd && (!writable || ::access(path.c_str(), W_OK | X_OK) == 0)) return fd;
-  auto error = base::errno_error("cannot open the folder " + path.string(), errno);
-  if (errno == ENOENT) error.code = base::Errc::not_found;
-  if (errno == ENOTDIR) error.code = base::Errc::invalid;
-  return base::fail(std::move(error));
+  if (!fd) return base::fail(open_error(path, errno));
+  return fd;
+}
+
+base::Error beneath_error(const std::filesystem::path& path, const std::filesystem::path& top,
+                          const base::BeneathError& why) {
+  if (why.what == base::BeneathFailure::system) return open_error(path, why.saved_errno);
+  return {base::Errc::denied,
+          "cannot open the folder " + path.string() + ": its links lead out of " + top.string(),
+          {},
+          nullptr};
+}
+
+// What `path` leads to below `top`, made where it is missing and is to be made.
+base::Result<Fd> open_beneath(const std::filesystem::path& path, const HostFolderOptions& options) {
+  const std::filesystem::path top = options.beneath.lexically_normal();
+  if (options.create) FB_CHECK(make_folders(top));
+  FB_TRY(Fd fd, open_folder(top));
+  const base::Beneath way(fd.get(), {.kernel_walk = options.kernel_walk});
+  std::filesystem::path below;
+  for (const std::filesystem::path& name : path.lexically_normal().lexically_relative(top)) {
+    if (name.empty() || name == ".") continue;
+    if (name == "..") return base::fail(beneath_error(path, top, {base::BeneathFailure::leaves, 0}));
+    below /= name;
+    if (!options.create) continue;
+    const auto place = way.find(below.string(), true);
+    if (!place) return base::fail(beneath_error(path, top, place.error()));
+    if (place->exists || ::mkdirat(place->directory.get(), place->name.c_str(), 0700) == 0 || errno == EEXIST) continue;
+    return base::fail(base::errno_error("cannot make the folder " + (top / below).string(), errno));
+  }
+  if (below.empty()) return fd;
+  auto opened = way.open(below.string(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (!opened) return base::fail(beneath_error(path, top, opened.error()));
+  return std::move(*opened);
+}
+
+base::Result<Fd> open_root(const std::filesystem::path& path, const HostFolderOptions& options) {
+  if (!options.beneath.empty()) return open_beneath(path, options);
+  if (options.create) FB_CHECK(make_folders(path));
+  return open_folder(path);
 }
 
 }  // namespace
 
 base::Result<std::shared_ptr<const HostRoot>> open_host_root(const std::filesystem::path& path,
                                                              HostFolderOptions options) {
-  if (options.create) FB_CHECK(make_folders(path));
-  auto root = std::make_shared<HostRoot>();
-  FB_TRY(root->folder, open_root(path, !options.read_only));
   options.kernel_walk = options.kernel_walk && base::kernel_can_walk_beneath();
+  auto root = std::make_shared<HostRoot>();
+  FB_TRY(root->folder, open_root(path, options));
+  if (!options.read_only && ::faccessat(root->folder.get(), ".", W_OK | X_OK, 0) != 0)
+    return base::fail(open_error(path, errno));
   if (options.bytes_max && !options.ledger) {
     FB_TRY(options.ledger, Ledger::measure(root->folder.get()));
   }

@@ -1,5 +1,6 @@
 #include "vfs/net/dialer.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -8,6 +9,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+
+#include "base/beneath.h"
 
 namespace fusebox::vfs {
 namespace {
@@ -72,6 +76,7 @@ void Dialer::stop() noexcept {
   step_ = Step::idle;
   if (resolution_ && resolution_->abandon()) resolution_.reset();
   addresses_.clear();
+  unix_place_ = {};
   fd_ = {};
   link_.reset();
 }
@@ -96,9 +101,30 @@ Io<void> Dialer::start(Call& call) {
     }
     step_ = Step::resolving;
   } else {
-    addresses_ = {unix_address(target_.unix_path)};
+    if (const auto found = find_unix(); !found) return fail(found.error());
     step_ = Step::next_address;
   }
+  return {};
+}
+
+// A path that is confined is walked here: connect() knows no such walk, but it takes the handle of what was found.
+Io<void> Dialer::find_unix() {
+  std::string path = target_.unix_path;
+  if (!target_.unix_beneath.empty()) {
+    const auto top = std::filesystem::path(target_.unix_beneath).lexically_normal();
+    const base::Fd folder = base::Fd::adopt(::open(top.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    if (!folder) return fail(from_host(errno));
+    const base::Beneath way(folder.get(), {.kernel_walk = base::kernel_can_walk_beneath()});
+    const auto below = std::filesystem::path(path).lexically_normal().lexically_relative(top);
+    auto place = way.open(below.string(), O_PATH | O_CLOEXEC);
+    if (!place) {
+      const bool system = place.error().what == base::BeneathFailure::system;
+      return fail(system ? from_host(place.error().saved_errno) : Errno::notcapable);
+    }
+    unix_place_ = std::move(*place);
+    path = "/proc/self/fd/" + std::to_string(unix_place_.get());
+  }
+  addresses_ = {unix_address(path)};
   return {};
 }
 

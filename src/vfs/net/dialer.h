@@ -23,6 +23,7 @@ namespace fusebox::vfs {
 struct DialTarget {
   SocketAddress address;
   std::string unix_path;                                  // instead of `address`, when not empty
+  std::string unix_beneath{};                             // a folder no link may lead the path out of; "" = it may
   base::Nanos time{0};                                    // for everything
   std::function<bool(const HostAddress&)> may_connect{};  // of resolved names; null = any
 };
@@ -42,6 +43,7 @@ class Dialer {
  private:
   enum class Step : std::uint8_t { idle, resolving, next_address, connecting, handshaking };
   Io<void> start(Call& call);
+  Io<void> find_unix();
   Io<void> resolved(Call& call);
   Io<void> next_address(Call& call);
   Io<void> connected(Call& call);
@@ -60,6 +62,7 @@ class Dialer {
   std::vector<HostAddress> addresses_;
   std::size_t at_ = 0;  // the next address
   Errno last_error_ = Errno::hostunreach;
+  base::Fd unix_place_;  // O_PATH, with unix_beneath
   base::Fd fd_;
   std::unique_ptr<Link> link_;
 };

@@ -203,6 +203,7 @@ std::shared_ptr<Mount> make_styx_mount(StyxOptions options) {
   DialTarget target{.address = {}, .unix_path = {}, .time = kStyxAttemptTime};
   if (options.address.kind == StyxAddress::Kind::unix_socket) {
     target.unix_path = options.address.host;
+    target.unix_beneath = options.beneath;
   } else {
     const bool datagrams = options.address.kind == StyxAddress::Kind::udp;
     target.address = {.kind = datagrams ? SocketKind::udp : SocketKind::tcp,

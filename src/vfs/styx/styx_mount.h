@@ -33,6 +33,7 @@ struct StyxOptions {
   std::string path;                    // where the mount stands, for inodes
   std::shared_ptr<Lookups> lookups;    // the engine's; null: names are resolved in place
   const base::Clock* clock = nullptr;  // required
+  std::string beneath{};               // of unix sockets: a folder no link may lead the path out of; "" = it may
 };
 std::shared_ptr<Mount> make_styx_mount(StyxOptions options);
 
