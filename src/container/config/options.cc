@@ -33,6 +33,11 @@ bool is_component(std::string_view name) noexcept {
   return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos;
 }
 
+std::string own_console_pipe(std::string_view instance, std::size_t slot) {
+  constexpr std::string_view kSlots[] = {".in", ".out", ".err"};
+  return std::string(instance) + std::string(kSlots[slot]);
+}
+
 }  // namespace
 
 Parsed<PlatformOptions> parse_platform_options(std::string_view options, std::string_view mount_path) {
@@ -80,6 +85,16 @@ std::string parse_name_option(std::string_view options) {
     if (const auto value = value_of(token, "name")) name = *value;
   }
   return name;
+}
+
+std::string console_pipe(std::string_view options, std::string_view instance, std::size_t slot) {
+  std::string pipe = parse_name_option(options);
+  return pipe.empty() ? own_console_pipe(instance, slot) : pipe;
+}
+
+bool may_be_console(const std::vector<std::string>& globs, std::string_view pipe, std::string_view instance,
+                    std::size_t slot) {
+  return pipe == own_console_pipe(instance, slot) || vfs::glob_match_any(globs, pipe);
 }
 
 Parsed<WantedOptions> parse_wanted_options(std::string_view options) {

@@ -31,6 +31,12 @@ Parsed<VolumeOptions> parse_volume_options(std::string_view options);
 // The value of `name=`, "" without one; other tokens are ignored: mount `log`, console `pipe`.
 std::string parse_name_option(std::string_view options);
 
+// The pipe behind console `slot` (0-2) of an instance: what its options name, or else its own, "<instance>.in".
+std::string console_pipe(std::string_view options, std::string_view instance, std::size_t slot);
+// Its own pipes are every instance's; another needs one of the globs.
+bool may_be_console(const std::vector<std::string>& globs, std::string_view pipe, std::string_view instance,
+                    std::size_t slot);
+
 // Driver `wanted`: what its holder may do and see. Everything without options.
 struct WantedOptions {
   bool observe = false;            // no writes to ctl, config, reg

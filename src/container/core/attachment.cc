@@ -90,15 +90,13 @@ Controlled<std::unique_ptr<Attachment>> make_attachment(Containers::Core& core, 
   if (!status || !is_live(status->state)) return refuse(vfs::Errno::noent, base::in_quotes(name) + " does not run");
   const auto config = core.run_config(name);
   if (!config) return refuse(vfs::Errno::noent, base::in_quotes(name) + " does not run");
-  constexpr std::string_view kSlots[] = {"in", "out", "err"};
   Pipes pipes;
   bool follows_log = false;
   for (std::size_t slot = 0; slot < pipes.size(); ++slot) {
     const DeviceConfig& console = config->console[slot];
     follows_log = follows_log || (slot > 0 && (console.name.empty() || console.name == "log"));
     if (console.name != "pipe") continue;
-    std::string pipe = parse_name_option(console.options);
-    if (pipe.empty()) pipe = std::string(name) + "." + std::string(kSlots[slot]);
+    const std::string pipe = console_pipe(console.options, name, slot);
     auto end = core.pipes()->attach_console(pipe, slot == 0 ? vfs::PipeEnd::Side::write : vfs::PipeEnd::Side::read);
     if (!end) return refuse(end.error(), "console pipe " + pipe + " cannot be attached");
     pipes[slot].emplace(std::move(*end));

@@ -147,6 +147,32 @@ TEST(Hostile, ContainersWaitForEachOtherAcrossPipesWhileOthersSpin) {
   EXPECT_TRUE(world.log("sink").starts_with("1000000 ")) << world.log("sink");
 }
 
+TEST(Hostile, AnotherContainersConsolePipeCannotBeClaimedFirst) {
+  World world;
+  world.add_guest("tools");
+  LaunchConfig thief = with_image("tools", {"cat", "/dev/pipe/victim.in"});
+  thief.pipes_read = thief.pipes_write = {"thief.*"};
+  EXPECT_EQ(world.run("thief", thief).exit_code, 1) << world.log("thief");
+  thief.console[0] = {"pipe", "name=victim.in", false};
+  EXPECT_EQ(world.run("thief", thief).reason, "config:console.in:ACCES");
+  thief.console[0] = {};
+  thief.console[1] = {"pipe", "name=victim.in", false};
+  EXPECT_EQ(world.run("thief", thief).reason, "config:console.out:ACCES");
+  EXPECT_FALSE(world->pipes().exists("victim.in"));
+
+  LaunchConfig victim = with_image("tools", {"cat"});
+  victim.pipes_read = victim.pipes_write = {"none"};  // its own are its own
+  victim.console[0].name = "pipe";
+  ASSERT_TRUE(world->launch("victim", victim).has_value());
+  world.until_running("victim");
+  auto attached = world->attach("victim");
+  ASSERT_TRUE(attached.has_value());
+  EXPECT_EQ(*(*attached)->write("mine"), 4u);
+  (*attached)->close_input();
+  EXPECT_EQ(world.ended("victim").exit_code, 0);
+  EXPECT_EQ(world.log("victim"), "mine");
+}
+
 TEST(Hostile, ALinkInAFolderOfThePolicyLeadsNoMountOutOfIt) {
   const auto folder = std::move(*base::TempDir::create());
   const auto top = folder.path() / "top";

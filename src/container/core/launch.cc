@@ -98,11 +98,12 @@ class Launch {
       } else if (name == "platform") {
         console = vfs::make_host_console(request_.platform_fds[i], request_.keep_platform_fds);
       } else {
-        std::string pipe = parse_name_option(slot.options);
-        if (pipe.empty()) pipe = request_.name + "." + std::string(kSlot[i]);
+        const std::string pipe = console_pipe(slot.options, request_.name, i);
+        const std::string path = "console." + std::string(kSlot[i]);
+        if (!may_be_console(i == 0 ? config_.pipes_read : config_.pipes_write, pipe, request_.name, i))
+          return fail(path, Errno::acces, "pipe " + pipe + " is not in pipes." + (i == 0 ? "read" : "write"));
         auto made = vfs::make_pipe_console(*core_.pipes(), pipe, static_cast<int>(i));
-        if (!made)
-          return fail("console." + std::string(kSlot[i]), made.error(), "no pipe " + pipe + " can be attached");
+        if (!made) return fail(path, made.error(), "no pipe " + pipe + " can be attached");
         console = std::move(*made);
       }
     }

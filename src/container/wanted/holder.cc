@@ -40,7 +40,7 @@ std::string wanted_excess(const WantedOptions& holder, std::string_view name, co
 
 }  // namespace
 
-std::string exceeds(const WantedHolder& holder, const LaunchConfig& config, bool privileged) {
+std::string exceeds(const WantedHolder& holder, std::string_view name, const LaunchConfig& config, bool privileged) {
   if (holder.options.no_host && uses_host(config)) return "a platform mount or console (nohost)";
   for (const DeviceConfig& driver : config.drivers) {
     if (const std::string why = wanted_excess(holder.options, driver.name, driver.options); !why.empty())
@@ -54,6 +54,12 @@ std::string exceeds(const WantedHolder& holder, const LaunchConfig& config, bool
     return "proc";
   if (!all_within(holder.pipes_read, config.pipes_read)) return "pipes.read";
   if (!all_within(holder.pipes_write, config.pipes_write)) return "pipes.write";
+  for (std::size_t slot = 0; slot < std::size(config.console); ++slot) {
+    if (config.console[slot].name != "pipe") continue;
+    const std::string pipe = console_pipe(config.console[slot].options, name, slot);
+    if (!may_be_console(slot == 0 ? holder.pipes_read : holder.pipes_write, pipe, name, slot))
+      return "pipe " + pipe + " as a console";
+  }
   return {};
 }
 

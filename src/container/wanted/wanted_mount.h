@@ -25,8 +25,8 @@ struct WantedHolder {
   std::vector<std::string> pipes_write{"*"};
 };
 
-// Why a container of this configuration would hold more than `holder`; "" when it would not.
-std::string exceeds(const WantedHolder& holder, const LaunchConfig& config, bool privileged);
+// Why container `name` with this configuration would hold more than `holder`; "" when it would not.
+std::string exceeds(const WantedHolder& holder, std::string_view name, const LaunchConfig& config, bool privileged);
 // What is not said in it is narrowed to what the holder has.
 void narrow(const WantedHolder& holder, LaunchConfig& config, bool privileged);
 

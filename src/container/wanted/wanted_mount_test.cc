@@ -316,6 +316,32 @@ TEST(WantedScope, PipeGlobsOfAHolderNarrowThoseOfItsChildren) {
   EXPECT_EQ(code_of(nodes.write("wapps/a/config", R"({"pipes":{"read":["mine.x"]}})")), Errno::success);
 }
 
+TEST(WantedScope, AConsoleIsNoWayToAPipeThatItsHolderDoesNotHave) {
+  World world;
+  ASSERT_TRUE(world->create_name("a").has_value());
+  WantedHolder narrow_holder;
+  narrow_holder.pipes_read = {"mine.in"};
+  narrow_holder.pipes_write = {"mine.out"};
+  Nodes nodes(make_wanted_mount(world.core(), narrow_holder, "/dev/wanted"));
+  const struct {
+    const char* slot;
+    const char* pipe;
+    Errno want;
+  } cases[] = {
+      {"out", "victim.in", Errno::perm}, {"err", "victim.in", Errno::perm},   {"in", "victim.out", Errno::perm},
+      {"in", "mine.out", Errno::perm},   {"out", "mine.in", Errno::perm},     {"in", "mine.in", Errno::success},
+      {"out", "a.in", Errno::perm},      {"err", "mine.out", Errno::success}, {"out", "a.out", Errno::success},
+  };
+  for (const auto& c : cases) {
+    SCOPED_TRACE(std::string(c.slot) + " " + c.pipe);
+    const std::string config =
+        std::string(R"({"console":{")") + c.slot + R"(":{"name":"pipe","options":"name=)" + c.pipe + R"("}}})";
+    EXPECT_EQ(code_of(nodes.write("wapps/a/config", config)), c.want);
+  }
+  EXPECT_EQ(code_of(nodes.write("wapps/a/config", R"({"console":{"in":{"name":"pipe"},"out":{"name":"pipe"}}})")),
+            Errno::success);
+}
+
 TEST(WantedHostile, HoldersDoNotDisturbEachOther) {
   World world;
   auto first = std::make_unique<Nodes>(holder(world));

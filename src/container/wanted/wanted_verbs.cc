@@ -72,9 +72,8 @@ Io<void> wapp_verb(Containers::Core& core, const WantedHolder& holder, const std
   StartOptions options;
   options.image = verb.argument;
   const bool privileged = core.options().privileged;
-  return answer(core.start(name, options, [&holder, privileged](const LaunchConfig& config) {
-    return exceeds(holder, config, privileged);
-  }));
+  return answer(
+      core.start(name, options, [&](const LaunchConfig& config) { return exceeds(holder, name, config, privileged); }));
 }
 
 Io<void> write_config(Containers::Core& core, const WantedHolder& holder, const std::string& name,
@@ -84,7 +83,7 @@ Io<void> write_config(Containers::Core& core, const WantedHolder& holder, const 
   auto config = parse_launch_config(message, core.options().profile);
   if (!config) return vfs::fail(config.error().code);
   narrow(holder, *config, core.options().privileged);
-  if (!exceeds(holder, *config, core.options().privileged).empty()) return vfs::fail(Errno::perm);
+  if (!exceeds(holder, name, *config, core.options().privileged).empty()) return vfs::fail(Errno::perm);
   return answer(core.configure(name, std::move(*config)));
 }
 
