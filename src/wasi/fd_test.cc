@@ -339,6 +339,47 @@ TEST_F(Fd, RenumberingReplacesAtOnce) {
   EXPECT_EQ(read(0, 3), "012");
 }
 
+// A number that was shrunk, confined or read from and then closed says nothing about what is opened at it next.
+TEST_F(Fd, ANumberThatIsUsedAgainHasTheRightsOfItsNewFile) {
+  const auto shrunk = opened("file");
+  ASSERT_EQ(call("fd_fdstat_set_rights", {shrunk, 2, 0}), Errno::success);
+  ASSERT_EQ(write(shrunk, "x"), Errno::notcapable);
+  ASSERT_EQ(read(shrunk, 3), "012");
+  ASSERT_EQ(call("fd_close", {shrunk}), Errno::success);
+  ASSERT_EQ(opened("file", {.base = kReadOnly}), shrunk);
+  EXPECT_EQ(read(shrunk, 3), "012") << "from its start";
+  EXPECT_EQ(call("fd_filestat_get", {shrunk, kOut}), Errno::success);
+  EXPECT_EQ(write(shrunk, "x"), Errno::badf);
+  ASSERT_EQ(call("fd_close", {shrunk}), Errno::success);
+  ASSERT_EQ(opened("file"), shrunk);
+  EXPECT_EQ(write(shrunk, "x"), Errno::success);
+}
+
+TEST_F(Fd, ANumberThatIsUsedAgainHasTheConfinementOfItsNewFolder) {
+  data_->add("dir", FileType::directory);
+  fixed_->add("dir", FileType::directory);
+  const auto looks_up = [&](std::uint32_t fd) {
+    return call("path_filestat_get", {fd, 1, kPath, path("../../dir"), kOut});
+  };
+  const auto fd = opened("/data/dir", {.flags = 2, .base = kDirectoryRights});
+  EXPECT_EQ(looks_up(fd), Errno::notcapable);
+  EXPECT_EQ(open("made", {.flags = 1, .base = 64, .at = fd}), Errno::success);
+  ASSERT_EQ(call("fd_close", {get<std::uint32_t>(kOut)}), Errno::success);
+  ASSERT_EQ(call("fd_close", {fd}), Errno::success);
+  ASSERT_EQ(opened("dir", {.flags = 2, .base = kDirectoryRights}), fd);
+  EXPECT_EQ(looks_up(fd), Errno::success) << "the image's folders are not confined";
+  ASSERT_EQ(call("fd_close", {fd}), Errno::success);
+  ASSERT_EQ(opened("dir", {.flags = 2, .base = kDirectoryRights, .inheriting = 2, .at = kFixed}), fd);
+  EXPECT_EQ(looks_up(fd), Errno::notcapable);
+  EXPECT_EQ(open("made", {.flags = 1, .base = 64, .at = fd}), Errno::notcapable) << "nor is what it may give";
+  // Renumbering takes all of it along.
+  const auto wide = opened("/data/dir", {.flags = 2, .base = kDirectoryRights});
+  ASSERT_EQ(call("fd_renumber", {fd, wide}), Errno::success);
+  EXPECT_EQ(open("made", {.flags = 1, .base = 64, .at = wide}), Errno::notcapable);
+  ASSERT_EQ(opened("dir", {.flags = 2, .base = kDirectoryRights}), fd);
+  EXPECT_EQ(looks_up(fd), Errno::success);
+}
+
 TEST_F(Fd, DescriptorsHaveABound) {
   ProcessOptions options;
   options.fds_max = 8;
