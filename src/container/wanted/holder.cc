@@ -38,6 +38,12 @@ std::string wanted_excess(const WantedOptions& holder, std::string_view name, co
   return child ? exceeds(holder, *child) : std::string();  // what cannot be parsed fails at launch
 }
 
+// Without a name it shows everybody's.
+bool holds_logs_of(const WantedOptions& holder, std::string_view options) {
+  const std::string name = parse_name_option(options);
+  return holder.names.empty() || (!name.empty() && sees(holder, name));
+}
+
 }  // namespace
 
 std::string exceeds(const WantedHolder& holder, std::string_view name, const LaunchConfig& config, bool privileged) {
@@ -49,6 +55,7 @@ std::string exceeds(const WantedHolder& holder, std::string_view name, const Lau
   for (const MountConfig& mount : config.mounts) {
     if (const std::string why = wanted_excess(holder.options, mount.name, mount.options); !why.empty())
       return "mount wanted without " + why;
+    if (mount.name == "log" && !holds_logs_of(holder.options, mount.options)) return "mount log beyond names";
   }
   if (!has_full_authority(holder.options) && rank(config.proc, privileged) > rank(holder.proc, privileged))
     return "proc";

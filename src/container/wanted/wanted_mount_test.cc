@@ -281,6 +281,11 @@ TEST(WantedScope, NoConfigurationGivesMoreThanItsWriterHolds) {
       {"nohost", R"({"proc":"self"})", Errno::success},
       {"names=a*", R"({"drivers":[{"name":"wanted","options":"names=b"}]})", Errno::perm},
       {"names=a*", R"({"drivers":[{"name":"wanted","options":"names=ab"}]})", Errno::success},
+      {"names=a*", R"({"mounts":[{"name":"log","path":"/l"}]})", Errno::perm},
+      {"names=a*", R"({"mounts":[{"name":"log","path":"/l","options":"name=b"}]})", Errno::perm},
+      {"names=a*", R"({"mounts":[{"name":"log","path":"/l","options":"name=a,name=b"}]})", Errno::perm},
+      {"names=a*", R"({"mounts":[{"name":"log","path":"/l","options":"name=ab"}]})", Errno::success},
+      {"nohost", R"({"mounts":[{"name":"log","path":"/l"}]})", Errno::success},
       {"noreg", R"({"drivers":[{"name":"wanted","options":"nopower"}]})", Errno::perm},
       {"noreg", R"({"drivers":[{"name":"wanted","options":"noreg"}]})", Errno::success},
   };
