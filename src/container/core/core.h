@@ -62,8 +62,8 @@ class Containers::Core : public std::enable_shared_from_this<Core> {
   // Verbs; the nodes' and the command line's.
   Controlled<void> create_name(std::string_view name);
   Controlled<void> configure(std::string_view name, LaunchConfig config);
-  // Why a configuration is more than the caller may give; "" when it is not.
-  using Exceeds = std::function<std::string(const LaunchConfig&)>;
+  // Why a configuration is more than the caller may give; "" when it is not. One that nobody has written it may narrow.
+  using Exceeds = std::function<std::string(LaunchConfig&, bool written)>;
   Controlled<void> start(std::string_view name, const StartOptions& options, const Exceeds& exceeds = {});
   Controlled<void> stop(std::string_view name);
   Controlled<void> remove(std::string_view name);

@@ -156,7 +156,8 @@ Controlled<void> Containers::Core::start_locked(Records::iterator at, const Star
   if (!kept) return refuse(Errno::mfile, kept.error().message);
 
   LaunchConfig config = restarting ? record.config : has_reservation ? record.reservation->config : LaunchConfig{};
-  if (const std::string why = exceeds ? exceeds(config) : std::string(); !why.empty())
+  const bool written = restarting || (has_reservation && record.reservation->configured);
+  if (const std::string why = exceeds ? exceeds(config, written) : std::string(); !why.empty())
     return refuse(Errno::perm, name + " would hold more than who starts it: " + why);
   auto entry = resolve(name, options, config);
   if (!entry) {

@@ -309,6 +309,23 @@ TEST(WantedScope, WhatAnotherHolderWroteIsNotStartedByAScopedOne) {
   EXPECT_EQ(world->status("a")->state, State::not_started);
 }
 
+TEST(WantedScope, TheShortFormStartsWithinWhatItsHolderHas) {
+  World world({.privileged = true});
+  world.add_guest("sleeper");
+  WantedHolder scoped;
+  scoped.options.no_host = true;
+  scoped.pipes_read = scoped.pipes_write = {"mine.*"};
+  Nodes nodes(make_wanted_mount(world.core(), scoped, "/dev/wanted"));
+  constexpr std::string_view kNarrowed = R"({"proc":"none","pipes":{"read":["mine.*"],"write":["mine.*"]}})";
+  ASSERT_TRUE(nodes.write("ctl", "create a").has_value());
+  EXPECT_EQ(code_of(nodes.write("wapps/a/ctl", "start sleeper")), Errno::success);
+  EXPECT_EQ(world->config_json("a"), kNarrowed);
+  ASSERT_TRUE(nodes.write("wapps/a/ctl", "stop").has_value());
+  world.ended("a");
+  EXPECT_EQ(code_of(nodes.write("wapps/a/ctl", "start sleeper")), Errno::success) << "a terminal run, no reservation";
+  EXPECT_EQ(world->config_json("a"), kNarrowed);
+}
+
 TEST(WantedScope, PipeGlobsOfAHolderNarrowThoseOfItsChildren) {
   World world;
   ASSERT_TRUE(world->create_name("a").has_value());

@@ -72,8 +72,11 @@ Io<void> wapp_verb(Containers::Core& core, const WantedHolder& holder, const std
   StartOptions options;
   options.image = verb.argument;
   const bool privileged = core.options().privileged;
-  return answer(
-      core.start(name, options, [&](const LaunchConfig& config) { return exceeds(holder, name, config, privileged); }));
+  const auto beyond = [&](LaunchConfig& config, bool written) {
+    if (!written) narrow(holder, config, privileged);
+    return exceeds(holder, name, config, privileged);
+  };
+  return answer(core.start(name, options, beyond));
 }
 
 Io<void> write_config(Containers::Core& core, const WantedHolder& holder, const std::string& name,
