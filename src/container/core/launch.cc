@@ -186,6 +186,7 @@ class Launch {
 
   bool devices() {
     auto share = std::make_shared<vfs::PipeShare>();
+    share->owner = request_.name;
     share->read = config_.pipes_read;
     share->write = config_.pipes_write;
     if (config_.limits.pipes) share->pipes_max = *config_.limits.pipes;

@@ -10,9 +10,9 @@ namespace fusebox::vfs {
 struct PipePool::Entry {
   std::string name;
   std::uint64_t sequence = 0;
-  bool console = false;              // counts against the reserve
-  std::uint32_t console_ends = 0;    // attached now
-  std::shared_ptr<PipeShare> share;  // of whoever made it; null for consoles
+  bool console = false;            // counts against the reserve
+  std::uint32_t console_ends = 0;  // attached now
+  std::string owner;               // who made it; nobody for consoles
   std::shared_ptr<Pipe> pipe;
 };
 
@@ -35,9 +35,8 @@ Io<PipeEnd> PipePool::attach(std::string_view name, PipeEnd::Side side, const st
   const std::lock_guard lock(mutex_);
   const auto found = std::ranges::find(entries_, name, &Entry::name);
   if (found != entries_.end()) return attach_to(**found, side, false);
-  if (count(false) >= options_.pipes || share->pipes >= share->pipes_max) return fail(Errno::nospc);
-  ++share->pipes;
-  return attach_to(add(name, false, share), side, false);
+  if (count(false) >= options_.pipes || made_by(share->owner) >= share->pipes_max) return fail(Errno::nospc);
+  return attach_to(add(name, false, share->owner), side, false);
 }
 
 Io<PipeEnd> PipePool::attach_console(std::string_view name, PipeEnd::Side side) {
@@ -48,14 +47,14 @@ Io<PipeEnd> PipePool::attach_console(std::string_view name, PipeEnd::Side side) 
   if (found != entries_.end()) return attach_to(**found, side, true);
   if (count(true) >= options_.console_pipes) forget_oldest_without_console();
   if (count(true) >= options_.console_pipes) return fail(Errno::nospc);
-  return attach_to(add(name, true, nullptr), side, true);
+  return attach_to(add(name, true, {}), side, true);
 }
 
-PipePool::Entry& PipePool::add(std::string_view name, bool console, const std::shared_ptr<PipeShare>& share) {
+PipePool::Entry& PipePool::add(std::string_view name, bool console, std::string owner) {
   entries_.push_back(std::make_unique<Entry>(Entry{.name = std::string(name),
                                                    .sequence = ++sequence_,
                                                    .console = console,
-                                                   .share = share,
+                                                   .owner = std::move(owner),
                                                    .pipe = std::make_shared<Pipe>(options_.pipe_bytes)}));
   return *entries_.back();
 }
@@ -79,12 +78,16 @@ void PipePool::detach(const PipeEnd& end) noexcept {
 void PipePool::remove(const Pipe& pipe) noexcept {
   const auto found = std::ranges::find_if(entries_, [&](const auto& entry) { return entry->pipe.get() == &pipe; });
   if (found == entries_.end()) return;
-  if ((*found)->share) --(*found)->share->pipes;
   entries_.erase(found);
 }
 
 std::uint32_t PipePool::count(bool console) const noexcept {
   return static_cast<std::uint32_t>(std::ranges::count(entries_, console, &Entry::console));
+}
+
+std::uint32_t PipePool::made_by(std::string_view owner) const noexcept {
+  return static_cast<std::uint32_t>(
+      std::ranges::count_if(entries_, [&](const auto& entry) { return !entry->console && entry->owner == owner; }));
 }
 
 void PipePool::forget_oldest_without_console() {

@@ -10,7 +10,6 @@
 // Contract containers.md 8.2, 13
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -31,12 +30,13 @@ struct PipePoolOptions {
   std::uint32_t console_pipes = 9;  // 3 per slot
 };
 
-// What one container may do with named pipes. Pipes it made count against `pipes_max` while they exist, also after it.
+// What one container may do with named pipes. Pipes count against `pipes_max` of the owner that made them while they exist,
+// also in its later runs.
 struct PipeShare {
+  std::string owner;  // the instance's name
   std::vector<std::string> read{"*"};
   std::vector<std::string> write{"*"};
   std::uint32_t pipes_max = UINT32_MAX;  // limits.pipes
-  std::atomic<std::uint32_t> pipes{0};
 };
 
 class PipePool;
@@ -86,8 +86,9 @@ class PipePool : public std::enable_shared_from_this<PipePool> {
   Io<PipeEnd> attach_to(Entry& entry, PipeEnd::Side side, bool console);
   void detach(const PipeEnd& end) noexcept;
   std::uint32_t count(bool console) const noexcept;
+  std::uint32_t made_by(std::string_view owner) const noexcept;
   void forget_oldest_without_console();
-  Entry& add(std::string_view name, bool console, const std::shared_ptr<PipeShare>& share);
+  Entry& add(std::string_view name, bool console, std::string owner);
   void remove(const Pipe& pipe) noexcept;
 
   PipePoolOptions options_;

@@ -229,6 +229,7 @@ TEST_F(Pipes, AContainersShareBoundsThePipesItMadeNotThoseItUses) {
   auto a = writer("a");
   EXPECT_EQ(error_of(guest.open(*mount, "b", Guest::kWrites)), Errno::nospc);
   const auto other_share = std::make_shared<PipeShare>();
+  other_share->owner = "other";
   const auto other = make_pipe_mount(pool, other_share);
   const auto b = must(guest.open(*other, "b", Guest::kWrites));
   EXPECT_TRUE(guest.open(*mount, "b", Guest::kReads));
@@ -241,7 +242,19 @@ TEST_F(Pipes, AContainersShareBoundsThePipesItMadeNotThoseItUses) {
 TEST_F(Pipes, AShareIsFreeAgainWhenThePipeIsGone) {
   share->pipes_max = 1;
   for (int i = 0; i < 3; ++i) writer("p" + std::to_string(i)).reset();
-  EXPECT_EQ(share->pipes, 0u);
+}
+
+TEST_F(Pipes, ARunCountsWhatEarlierRunsOfItsContainerLeft) {
+  share->pipes_max = 1;
+  auto left = writer("left");
+  ASSERT_EQ(guest.write(*left, "x"), 1u);
+  left.reset();
+  const auto next = std::make_shared<PipeShare>();
+  next->pipes_max = 1;
+  const auto next_run = make_pipe_mount(pool, next);
+  EXPECT_EQ(error_of(guest.open(*next_run, "more", Guest::kWrites)), Errno::nospc);
+  EXPECT_EQ(guest.read(*reader("left")), "x");
+  EXPECT_TRUE(guest.open(*next_run, "more", Guest::kWrites));
 }
 
 TEST_F(Pipes, NamesOutsideTheGlobsAreRefusedAndNotListed) {
