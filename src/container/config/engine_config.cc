@@ -40,14 +40,14 @@ void read_ceilings(const LaxObject& limits, EngineConfig& config) {
   const auto take = [&limits](std::string_view key, std::uint32_t& into, std::uint32_t min, std::uint32_t max) {
     if (const auto value = limits.integer(key, min, max)) into = static_cast<std::uint32_t>(*value);
   };
-  // These four are values of the profile: what it says of them is replaced, not lowered.
+  // These four are values of the profile: what it says of them is replaced, not lowered. That of logs is the size of a
+  // ring whose container does not say one, and stays a ceiling for those that do.
   if (config.ceilings.memory_pages) profile.max_pages = *config.ceilings.memory_pages;
   if (config.ceilings.stack_bytes) profile.wasm_stack_bytes = *config.ceilings.stack_bytes;
   if (config.ceilings.log_bytes) profile.log_bytes = *config.ceilings.log_bytes;
   if (config.ceilings.pipes) profile.pipes = *config.ceilings.pipes;
   config.ceilings.memory_pages.reset();
   config.ceilings.stack_bytes.reset();
-  config.ceilings.log_bytes.reset();
   config.ceilings.pipes.reset();
   if (limits.find("fds") == nullptr) config.ceilings.fds = kFdsMax;
   take("maxWapps", profile.max_wapps, 1, kWappsMax);

@@ -73,6 +73,7 @@ TEST(EngineConfig, KeysOfOursAreRead) {
   EXPECT_EQ(config.profile.image_bytes_max, 1000u);
   EXPECT_EQ(config.profile.max_pages, 0u);
   EXPECT_EQ(config.profile.wasm_stack_bytes, 2048u);
+  EXPECT_EQ(config.ceilings.log_bytes, 77u) << "no container has more";
   EXPECT_EQ(config.ceilings.cpu_ms, 9u);
   EXPECT_EQ(config.ceilings.fds, 4096u);
   EXPECT_FALSE(config.tls_verify);
