@@ -80,6 +80,9 @@ void read_image_keys(const LaxObject& system, EngineConfig& config) {
   constexpr std::size_t kKeyDigits = 64;
   config.image_keys = system.texts("imageKeys", kSectionEntriesMax, kKeyDigits);
   if (!config.image_keys) return;
+  // No key would be no check to who reads the list, and no image to who wrote it.
+  if (config.image_keys->empty())
+    system.error("imageKeys", Errno::inval, "holds no key; name one, or leave it out to take unsigned images");
   for (std::size_t i = 0; i < config.image_keys->size(); ++i) {
     const std::string& key = (*config.image_keys)[i];
     const bool hex = std::ranges::all_of(

@@ -120,6 +120,8 @@ TEST(EngineConfig, RefusalsNameTheirPlace) {
       {R"({"system":{"tls":{"verify":"sometimes"}}})", "system.tls.verify"},
       {R"({"system":{"clockQuality":4}})", "system.clockQuality"},
       {R"({"system":{"imageKeys":["zz"]}})", "system.imageKeys[0]"},
+      {R"({"system":{"imageKeys":[]}})", "system.imageKeys"},
+      {R"({"system":{"imageKeys":[null]}})", "system.imageKeys"},
       {R"({"system":{"compat":{"resolve":"oldest"}}})", "system.compat.resolve"},
       {R"({"system":{},"supervisor":{"params":{"drivers":7}}})", "supervisor.params.drivers"},
   };
