@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "base/files.h"
 #include "base/json.h"
+#include "base/text.h"
 
 namespace fusebox::container {
 namespace {
@@ -34,21 +35,43 @@ base::Result<Definition> read(const fs::path& path) {
 
 }  // namespace
 
+base::Result<fs::path> Definitions::path_of(const std::string& name) const {
+  if (name.empty() || name.find('/') != std::string::npos || name.find('\0') != std::string::npos)
+    return base::fail(base::Errc::invalid, base::in_quotes(name) + " is no name of a container");
+  return folder_ / (name + std::string(kSuffix));
+}
+
 base::Result<void> Definitions::keep(const Definition& definition) {
+  FB_TRY(const fs::path path, path_of(definition.name));
   std::error_code failed;
   fs::create_directories(folder_, failed);
   if (failed) return base::fail(base::Errc::io, folder_.string() + ": " + failed.message());
   json::Writer out;
   out.begin_object().key("name").string(definition.name).key("image").string(definition.image);
   out.key("file").string(definition.file).key("config").string(definition.config).end_object();
-  return base::write_file_atomic(folder_ / (definition.name + std::string(kSuffix)), base::as_bytes(out.text()));
+  return base::write_file_atomic(path, base::as_bytes(out.text()));
 }
 
 base::Result<void> Definitions::forget(const std::string& name) {
+  FB_TRY(const fs::path path, path_of(name));
   std::error_code failed;
-  fs::remove(folder_ / (name + std::string(kSuffix)), failed);
-  if (failed) return base::fail(base::Errc::io, (folder_ / name).string() + ": " + failed.message());
+  fs::remove(path, failed);
+  if (failed) return base::fail(base::Errc::io, path.string() + ": " + failed.message());
   return {};
+}
+
+base::Result<Definitions::File> Definitions::file(const std::string& name) const {
+  FB_TRY(const fs::path path, path_of(name));
+  std::error_code failed;
+  if (!fs::exists(fs::symlink_status(path, failed))) return File();
+  FB_TRY(std::string text, base::read_file(path, kFileBytesMax));
+  return File(std::move(text));
+}
+
+base::Result<void> Definitions::put_back(const std::string& name, const File& file) {
+  if (!file) return forget(name);
+  FB_TRY(const fs::path path, path_of(name));
+  return base::write_file_atomic(path, base::as_bytes(*file));
 }
 
 std::vector<Definition> Definitions::load(std::vector<std::string>& problems) const {

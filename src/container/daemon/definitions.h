@@ -2,10 +2,12 @@
 //
 // One file per container: containers/<name>.json, written whole or not at all, before the launch it stands for.
 // Threads  any; one engine per folder (the socket's lock sees to that).
-// Errors   `corrupt` names the file; such a file is left alone and reported, and the others are read.
+// Errors   `corrupt` names the file; such a file is left alone and reported, and the others are read. `invalid` for what
+//          cannot be a container's name.
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,10 +28,15 @@ class Definitions {
   explicit Definitions(std::filesystem::path folder) : folder_(std::move(folder)) {}
   base::Result<void> keep(const Definition& definition);
   base::Result<void> forget(const std::string& name);
+  // The file as it is, readable or not: put_back() makes it so again. Nothing = there is none.
+  using File = std::optional<std::string>;
+  base::Result<File> file(const std::string& name) const;
+  base::Result<void> put_back(const std::string& name, const File& file);
   // Every readable one, by name; `problems` gets a sentence for each that is not.
   std::vector<Definition> load(std::vector<std::string>& problems) const;
 
  private:
+  base::Result<std::filesystem::path> path_of(const std::string& name) const;
   std::filesystem::path folder_;
 };
 

@@ -34,12 +34,17 @@ class Service {
 
   Containers& containers() noexcept { return containers_; }
   const Definitions& definitions() const noexcept { return definitions_; }
+  // When it cannot be launched, what was kept under the name before is kept on, and waits for its start.
   base::Result<void> launch(const Definition& definition, LaunchConfig config);
   base::Result<void> remove(const std::string& name, bool force);
   void shutdown() const { shutdown_(); }
 
  private:
   base::Result<StartOptions> start_options(const Definition& definition);
+  base::Result<void> bring_back(const Definition& definition);
+  // The next two need definitions_mutex_.
+  base::Result<void> keep_and_launch(const Definition& definition, LaunchConfig config);
+  base::Result<void> wait_for_start(const Definition& definition);
   Containers& containers_;
   Definitions definitions_;
   std::mutex definitions_mutex_;
