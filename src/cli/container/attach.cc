@@ -15,6 +15,7 @@
 #include "cli/container/terminal.h"
 #include "cli/interrupt.h"
 #include "container/containers.h"
+#include "container/daemon/refusal.h"
 
 namespace fusebox::cli {
 namespace {
@@ -82,6 +83,7 @@ base::Result<bool> show_output(container::Channel& channel, const Streams& strea
     FB_TRY(const auto message, channel.receive());
     if (!message) return false;
     FB_TRY(const json::Document document, json::parse(message->text, {.file = "the engine's output"}));
+    if (document.root->find("ok") != nullptr) return base::fail(container::refusal_in(*document.root));
     if (container::flag_of(*document.root, "ended")) return true;
     FB_TRY(const base::Bytes bytes, base::from_base64(container::text_of(*document.root, "data")));
     std::ostream& to = container::number_of(*document.root, "slot") == 2 ? streams.err : streams.out;

@@ -1,7 +1,6 @@
 #include "container/daemon/client.h"
 
-#include <array>
-
+#include "container/daemon/refusal.h"
 #include "container/daemon/status_json.h"
 
 namespace fusebox::container {
@@ -12,18 +11,6 @@ using base::Errc;
 using base::json::Node;
 
 constexpr int kWaitMs = 1000;  // as long as the engine lets one request wait
-
-constexpr std::array kCodes{Errc::invalid,     Errc::not_found,   Errc::exists,  Errc::denied,
-                            Errc::exhausted,   Errc::stopped,     Errc::trapped, Errc::stale,
-                            Errc::unavailable, Errc::unsupported, Errc::io,      Errc::corrupt};
-
-base::Error error_of(const Node& answer) {
-  const std::string word = text_of(answer, "code");
-  base::Error error{Errc::bug, text_of(answer, "message"), text_of(answer, "name"), nullptr};
-  for (const Errc code : kCodes)
-    if (base::to_string(code) == word) error.code = code;
-  return error;
-}
 
 }  // namespace
 
@@ -40,11 +27,15 @@ base::Result<Client> Client::connect(const std::filesystem::path& socket_path) {
 
 base::Result<json::Document> Client::ask(json::Writer request, std::span<const int> fds) {
   request.end_object();
-  FB_CHECK(channel_.send(request.text(), fds));
-  FB_TRY(const auto message, channel_.receive());
+  const auto sent = channel_.send(request.text(), fds);
+  if (!sent && sent.error().code != Errc::unavailable) return base::fail(sent.error());
+  auto received = channel_.receive();
+  // An engine that turns a connection away says why and closes it, unasked: its words are behind the error.
+  if (!received && received.error().code == Errc::unavailable) received = channel_.receive();
+  FB_TRY(const auto message, std::move(received));
   if (!message) return base::fail(Errc::unavailable, "the engine went away before it answered");
   FB_TRY(json::Document answer, json::parse(message->text, {.file = "the engine's answer"}));
-  if (!flag_of(*answer.root, "ok")) return base::fail(error_of(*answer.root));
+  if (!flag_of(*answer.root, "ok")) return base::fail(refusal_in(*answer.root));
   return answer;
 }
 

@@ -7,10 +7,10 @@
 #include <atomic>
 #include <limits>
 #include <optional>
-#include <thread>
 
 #include "base/bytes.h"
 #include "container/daemon/members.h"
+#include "container/daemon/refusal.h"
 #include "container/daemon/status_json.h"
 #include "container/daemon/volumes.h"
 #include "vfs/blocking_wait.h"
@@ -74,13 +74,6 @@ std::string exec_members(const ExecStatus& status) {
   return member("exec", out.text());
 }
 
-std::string failure(const base::Error& error) {
-  json::Writer out;
-  out.begin_object().key("ok").boolean(false).key("code").string(base::to_string(error.code));
-  out.key("name").string(error.name).key("message").string(base::to_utf8(error.message)).end_object();
-  return out.take();
-}
-
 std::string output_message(const Attachment::Output& output) {
   json::Writer out;
   out.begin_object().key("slot").integer(output.slot);
@@ -124,10 +117,10 @@ void Connection::run() {
     if (!message || !*message) return;
     const Answer answer = handle(**message);
     const std::string text =
-        answer ? "{\"ok\":true" + (answer->empty() ? "" : "," + *answer) + "}" : failure(answer.error());
+        answer ? "{\"ok\":true" + (answer->empty() ? "" : "," + *answer) + "}" : refusal_text(answer.error());
     const auto sent = channel_.send(text);
     if (!sent && sent.error().code == Errc::exhausted) {
-      if (!channel_.send(failure(sent.error()))) return;
+      if (!channel_.send(refusal_text(sent.error()))) return;
     } else if (!sent) {
       return;
     }
@@ -299,10 +292,11 @@ Connection::Answer Connection::attach(const Node& request, Message&) {
 }
 
 // After `attach`: {"slot","data"} to the client until the run has ended ({"ended":true}); from it {"data"} for the
-// container's input, {"end":true} for its end, {"columns","rows"} for the size of its terminal.
+// container's input, {"end":true} for its end, {"columns","rows"} for the size of its terminal. A stream that cannot begin
+// is one refusal.
 void Connection::stream(Attachment& attachment) {
   std::atomic<bool> gone = false;
-  std::thread input([this, &attachment, &gone] {
+  auto input = service_.threads()([this, &attachment, &gone] {
     for (;;) {
       auto message = channel_.receive();
       if (!message || !*message) break;
@@ -331,6 +325,10 @@ void Connection::stream(Attachment& attachment) {
     }
     gone = true;
   });
+  if (!input) {
+    static_cast<void>(channel_.send(refusal_text(input.error())));
+    return;
+  }
   while (!gone) {
     const auto output = attachment.next(kOutputPatience);
     if (!output) continue;
@@ -342,7 +340,7 @@ void Connection::stream(Attachment& attachment) {
   }
   gone = true;
   channel_.shut_down();
-  input.join();
+  input->join();
 }
 
 Connection::Answer Connection::volumes(const Node&, Message&) {

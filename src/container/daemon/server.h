@@ -1,13 +1,15 @@
 // The background engine's door: listens at a Unix socket and gives each connection a thread.
 //
 // Owner    the Service outlives it. Destruction turns new connections away, ends the open ones and waits for them.
-// Threads  one that listens, one per connection; at most kConnectionsMax.
+// Threads  one that listens, one per connection; at most kConnectionsMax. A connection there is no thread for is told so
+//          and closed.
 #pragma once
 
 #include <filesystem>
 #include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "base/files.h"
@@ -29,7 +31,7 @@ class Server {
  private:
   struct Serving {
     std::thread thread;
-    int socket = -1;  // while it is open: shut down to end it
+    std::optional<Channel> channel;  // while it is open: shut down to end it
     bool ended = false;
   };
   Server(Listener listener, base::Fd stop, Service& service);

@@ -17,6 +17,7 @@
 #include "container/containers.h"
 #include "container/daemon/channel.h"
 #include "container/daemon/definitions.h"
+#include "container/daemon/threads.h"
 
 namespace fusebox::container {
 
@@ -24,9 +25,13 @@ inline constexpr base::Nanos kWaitMax{1'000'000'000};
 
 class Service {
  public:
-  // `shutdown` asks the process to end (verb `shutdown`).
-  Service(Containers& containers, std::filesystem::path definitions_folder, std::function<void()> shutdown)
-      : containers_(containers), definitions_(std::move(definitions_folder)), shutdown_(std::move(shutdown)) {}
+  // `shutdown` asks the process to end (verb `shutdown`). `threads` makes those of the connections.
+  Service(Containers& containers, std::filesystem::path definitions_folder, std::function<void()> shutdown,
+          StartThread threads = start_thread)
+      : containers_(containers),
+        definitions_(std::move(definitions_folder)),
+        shutdown_(std::move(shutdown)),
+        threads_(std::move(threads)) {}
 
   // Brings back what an earlier engine was told to run: those with restart `always` are started, the others wait.
   void restore();
@@ -38,6 +43,7 @@ class Service {
   base::Result<void> launch(const Definition& definition, LaunchConfig config);
   base::Result<void> remove(const std::string& name, bool force);
   void shutdown() const { shutdown_(); }
+  const StartThread& threads() const noexcept { return threads_; }
 
  private:
   base::Result<StartOptions> start_options(const Definition& definition);
@@ -49,6 +55,7 @@ class Service {
   Definitions definitions_;
   std::mutex definitions_mutex_;
   std::function<void()> shutdown_;
+  StartThread threads_;
 };
 
 }  // namespace fusebox::container
