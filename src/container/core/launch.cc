@@ -289,7 +289,12 @@ class Launch {
     }
     const std::string name = config_.writable.substr(std::string_view("volume:").size());
     if (!parse_volume_options("name=" + name)) return fail("writable", Errno::inval, "no name of a volume");
-    auto upper = vfs::open_folder_upper(options_.data_dir / "priv" / request_.name / name, config_.limits.volume_bytes);
+    const auto volumes = core_.volumes();
+    if (!volumes) return fail("writable", errno_of(volumes.error()), volumes.error().message);
+    vfs::VolumeStore::MountOptions layer;
+    layer.bytes_max = config_.limits.volume_bytes;
+    layer.keep_links = true;
+    auto upper = (*volumes)->mount({request_.name, name}, layer);
     if (!upper) return fail("writable", errno_of(upper.error()), upper.error().message);
     root_ = vfs::make_overlay(std::move(root_), std::move(*upper));
     return true;

@@ -42,16 +42,18 @@ bool mounts(const MountConfig& mount, const VolumeKey& key, const std::string& i
   return has_token(mount.options, "name=" + key.name);
 }
 
+bool uses(const LaunchConfig& config, const VolumeKey& key, const std::string& instance) {
+  if (key.instance == instance && config.writable == "volume:" + key.name) return true;
+  return std::ranges::any_of(config.mounts, [&](const auto& mount) { return mounts(mount, key, instance); });
+}
+
 void find_users(const Containers& containers, std::vector<Volume>& volumes) {
   for (const Status& status : containers.list()) {
     if (!is_live(status.state)) continue;
     const auto config = parse_launch_config(containers.config_json(status.name), containers.options().profile);
     if (!config) continue;
-    for (Volume& volume : volumes) {
-      const VolumeKey key = key_of(volume.name);
-      if (std::ranges::any_of(config->mounts, [&](const auto& mount) { return mounts(mount, key, status.name); }))
-        volume.used_by.push_back(status.name);
-    }
+    for (Volume& volume : volumes)
+      if (uses(*config, key_of(volume.name), status.name)) volume.used_by.push_back(status.name);
   }
 }
 

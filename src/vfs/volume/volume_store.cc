@@ -80,6 +80,7 @@ base::Result<std::shared_ptr<Mount>> VolumeStore::mount(const VolumeKey& key, co
   folder.create = true;
   folder.mount_index = options.mount_index;
   folder.kernel_walk = kernel_walk_;
+  if (options.keep_links) folder.links = HostFolderOptions::Links::keep;
   folder.bytes_max = options.bytes_max;
   folder.ledger = use.ledger.lock();
   // Another container may mount a shared volume with a quota while this one writes.

@@ -42,6 +42,7 @@ class VolumeStore {
     bool read_only = false;
     std::uint32_t mount_index = 0;
     std::optional<std::uint64_t> bytes_max;
+    bool keep_links = false;  // for the upper mount of an overlay: links are kept as they are and never followed
   };
   // Makes the volume when it is missing.
   base::Result<std::shared_ptr<Mount>> mount(const VolumeKey& key, const MountOptions& options);

@@ -241,6 +241,21 @@ TEST_F(VolumeTest, MountsOfASharedVolumeShareItsQuota) {
   EXPECT_EQ(one.run("append /v/a 1234"), "ok");
 }
 
+TEST_F(VolumeTest, AWritableLayerIsAVolumeInUseAndUnderItsQuota) {
+  const VolumeKey key{.instance = "i", .name = "state"};
+  auto options = limit(10);
+  options.keep_links = true;
+  auto layer = store_->mount(key, options);
+  ASSERT_TRUE(layer) << layer.error().message;
+  Guest guest;
+  EXPECT_TRUE((*layer)->symlink(guest.fresh(), "/abs", "link"));  // the namespace's above it
+  EXPECT_EQ((*layer)->read_link(guest.fresh(), "link").value(), "/abs");
+  EXPECT_EQ(script(key, limit(10)).run("write /v/f 1234567"), "only 6");
+  EXPECT_EQ(store_->remove(key).error().name, "BUSY");
+  layer->reset();
+  EXPECT_TRUE(store_->remove(key));
+}
+
 TEST_F(VolumeTest, ConcurrentWritersNeverExceedTheQuota) {
   constexpr std::uint64_t kBytes = 40'000;
   const auto work = [&](int who) {
