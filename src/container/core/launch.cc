@@ -250,7 +250,8 @@ class Launch {
     const auto volumes = core_.volumes();
     if (!volumes) return fail(path, errno_of(volumes.error()), volumes.error().message);
     const vfs::VolumeKey key{parsed.shared ? std::string() : request_.name, parsed.name};
-    auto opened = (*volumes)->mount(key, {parsed.read_only, ++folder_index_, config_.limits.volume_bytes});
+    auto opened =
+        (*volumes)->mount(key, {parsed.read_only, ++folder_index_, config_.limits.volume_bytes, request_.stopped});
     if (!opened) return fail(path, errno_of(opened.error()), opened.error().message);
     add_mount(mount.path, std::move(*opened), true, parsed.read_only);
     return true;
@@ -293,6 +294,7 @@ class Launch {
     if (!volumes) return fail("writable", errno_of(volumes.error()), volumes.error().message);
     vfs::VolumeStore::MountOptions layer;
     layer.bytes_max = config_.limits.volume_bytes;
+    layer.stopped = request_.stopped;
     layer.keep_links = true;
     auto upper = (*volumes)->mount({request_.name, name}, layer);
     if (!upper) return fail("writable", errno_of(upper.error()), upper.error().message);

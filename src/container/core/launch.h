@@ -7,6 +7,7 @@
 
 #include <array>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,7 @@ struct LaunchRequest {
   std::array<int, 3> platform_fds;          // behind `platform` consoles
   std::shared_ptr<void> keep_platform_fds;  // null for the engine's own
   std::shared_ptr<vfs::Window> window;
+  std::function<bool()> stopped = {};  // what takes long ends early, with any error, when it answers true
 };
 
 struct Launched {

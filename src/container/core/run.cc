@@ -129,8 +129,8 @@ Task::Turn Run::start_guest(std::shared_ptr<const image::Image> image, std::shar
   const LaunchConfig& config = options_.config;
   const LimitsConfig& limits = config.limits;
   auto launched = launch({core_, options_.name, options_.slot, config, *image, options_.platform_fds,
-                          options_.keep_platform_fds, window_});
-  if (!launched) return end(std::move(launched.error()));
+                          options_.keep_platform_fds, window_, [this] { return stop_requested(); }});
+  if (!launched) return end(stop_requested() ? ended_by_stop() : std::move(launched.error()));
   launched_ = std::move(*launched);
 
   wasi::ProcessOptions process;

@@ -61,12 +61,12 @@ class HostFile final : public File {
  public:
   HostFile(std::shared_ptr<const HostRoot> root, base::Fd fd, const struct stat& info, FdFlags flags)
       : File(flags), root_(std::move(root)), fd_(std::move(fd)) {
-    if (ledger() != nullptr) ledger()->opened(info);
+    if (ledger() != nullptr) ledger()->opened(info, fd_.get());
   }
   ~HostFile() override {
     if (ledger() == nullptr) return;
     const auto lock = root_->lock();
-    if (struct stat info{}; ::fstat(fd_.get(), &info) == 0) ledger()->closed(info);
+    if (struct stat info{}; ::fstat(fd_.get(), &info) == 0) ledger()->closed(info, fd_.get());
     fd_ = base::Fd();
   }
 

@@ -89,7 +89,8 @@ base::Result<std::shared_ptr<const HostRoot>> open_host_root(const std::filesyst
   if (!options.read_only && ::faccessat(root->folder.get(), ".", W_OK | X_OK, 0) != 0)
     return base::fail(open_error(path, errno));
   if (options.bytes_max && !options.ledger) {
-    FB_TRY(options.ledger, Ledger::measure(root->folder.get()));
+    options.ledger = std::make_shared<Ledger>();
+    FB_CHECK(options.ledger->measure(root->folder.get()));
   }
   root->options = std::move(options);
   return root;

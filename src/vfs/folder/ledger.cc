@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <limits>
 #include <set>
 #include <string>
@@ -20,6 +21,8 @@ using base::Fd;
 
 namespace {
 
+constexpr int kUndisturbedTries = 8;  // to measure between two changes; then changes must wait for it
+
 struct CloseDir {
   void operator()(DIR* dir) const noexcept { ::closedir(dir); }
 };
@@ -32,7 +35,7 @@ std::unexpected<base::Error> failure(std::string_view step, int saved_errno) {
 // came from.
 class Measure {
  public:
-  explicit Measure(Fd root) : here_(std::move(root)) {}
+  Measure(Fd root, const Ledger::Stopped& stopped) : here_(std::move(root)), stopped_(stopped) {}
 
   base::Result<void> run() {
     FB_CHECK(enter());
@@ -79,6 +82,7 @@ class Measure {
   }
 
   base::Result<void> count(const char* name) {
+    if (stopped_ && stopped_()) return base::fail(base::Errc::stopped, "volume: nobody waits for its measurement");
     struct stat info{};
     if (::fstatat(here_.get(), name, &info, AT_SYMLINK_NOFOLLOW) != 0) return failure("stat", errno);
     ++names;
@@ -101,21 +105,48 @@ class Measure {
   }
 
   Fd here_;
+  const Ledger::Stopped& stopped_;
   std::vector<Frame> frames_;
   std::set<std::pair<dev_t, ino_t>> seen_;  // files with several names
 };
 
 }  // namespace
 
-base::Result<std::shared_ptr<Ledger>> Ledger::measure(int directory) {
+base::Result<Ledger::Counted> Ledger::count(int directory, const Stopped& stopped) {
   Fd root = Fd::adopt(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!root) return failure("open", errno);
-  Measure measure(std::move(root));
+  Measure measure(std::move(root), stopped);
   FB_CHECK(measure.run());
-  auto ledger = std::make_shared<Ledger>();
-  ledger->bytes_ = measure.bytes;
-  ledger->names_ = measure.names;
-  return ledger;
+  return Counted{measure.bytes, measure.names};
+}
+
+base::Result<void> Ledger::measure(int directory, const Stopped& stopped) {
+  std::unique_lock lock(mutex_);
+  for (int attempt = 0; attempt < kUndisturbedTries; ++attempt) {
+    if (measured_) return {};
+    const std::uint64_t before = changes_;
+    lock.unlock();
+    const auto counted = count(directory, stopped);
+    lock.lock();
+    if (changes_ != before) continue;  // also a walk that failed: what it looked for may have gone
+    if (!counted) return base::fail(counted.error());
+    take(*counted);
+  }
+  if (measured_) return {};
+  FB_TRY(const Counted counted, count(directory, stopped));
+  take(counted);
+  return {};
+}
+
+void Ledger::take(const Counted& counted) {
+  measured_ = true;
+  bytes_ = counted.bytes;
+  names_ = counted.names;
+  // Files that are open and have no name any more.
+  for (auto at = open_.begin(); at != open_.end(); at = open_.upper_bound(at->first)) {
+    struct stat info{};
+    if (::fstat(at->second, &info) == 0 && info.st_nlink == 0) bytes_ += static_cast<std::uint64_t>(info.st_size);
+  }
 }
 
 std::uint64_t Ledger::room(std::optional<std::uint64_t> bytes_max) const noexcept {
@@ -128,28 +159,39 @@ bool Ledger::has_room_for_name(std::optional<std::uint64_t> bytes_max) const noe
 }
 
 void Ledger::resized(std::uint64_t from, std::uint64_t to) noexcept {
+  ++changes_;
   if (to >= from)
     bytes_ += to - from;
   else
     release(from - to);
 }
 
+void Ledger::name_added() noexcept {
+  ++changes_;
+  ++names_;
+}
+
 void Ledger::name_removed(const struct stat& before) noexcept {
+  ++changes_;
   if (names_ > 0) --names_;
   const bool has_bytes = S_ISREG(before.st_mode) || S_ISLNK(before.st_mode);
   if (!has_bytes || before.st_nlink > 1 || open_.contains({before.st_dev, before.st_ino})) return;
   release(static_cast<std::uint64_t>(before.st_size));
 }
 
-void Ledger::opened(const struct stat& file) {
-  ++open_[{file.st_dev, file.st_ino}];
+void Ledger::opened(const struct stat& file, int fd) {
+  open_.emplace(Id{file.st_dev, file.st_ino}, fd);
 }
 
-void Ledger::closed(const struct stat& file) noexcept {
-  const auto found = open_.find({file.st_dev, file.st_ino});
-  if (found == open_.end() || --found->second > 0) return;
-  open_.erase(found);
-  if (file.st_nlink == 0) release(static_cast<std::uint64_t>(file.st_size));
+void Ledger::closed(const struct stat& file, int fd) noexcept {
+  const Id id{file.st_dev, file.st_ino};
+  const auto [first, last] = open_.equal_range(id);
+  const auto one = std::find_if(first, last, [fd](const auto& open) { return open.second == fd; });
+  if (one == last) return;
+  open_.erase(one);
+  if (file.st_nlink > 0 || open_.contains(id)) return;
+  ++changes_;
+  release(static_cast<std::uint64_t>(file.st_size));
 }
 
 }  // namespace fusebox::vfs

@@ -1,11 +1,12 @@
 // What a volume holds, so that a quota can be kept exactly: bytes of its files and link targets, and its names.
 //
 // Every change of any mount of the volume happens under the ledger's lock: look, decide, change, write down. Sparse files
-// count with their whole length. A file that is removed while it is open counts until its last close.
+// count with their whole length. A file that is removed while it is open counts until its last close. Without a quota
+// nobody asks what the volume holds: it is measured when the first mount with one comes, while the others write on.
 //
 // Owner    shared by the mounts and open files of one volume.
-// Threads  any; everything but the lock itself only with the lock held.
-// Errors   measure(): `io`, `corrupt` when the folder changes meanwhile.
+// Threads  any; everything but the lock itself and measure() only with the lock held.
+// Errors   measure(): `io`, `corrupt` when somebody else changes the folder meanwhile, `stopped`.
 // Contract containers.md 5.3, 12.3
 #pragma once
 
@@ -13,6 +14,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -31,8 +33,10 @@ constexpr std::uint64_t names_max(std::uint64_t bytes_max) noexcept {
 
 class Ledger {
  public:
-  // Counts what the folder holds now.
-  static base::Result<std::shared_ptr<Ledger>> measure(int directory);
+  // Whether whoever waits for the end of a measurement no longer wants it.
+  using Stopped = std::function<bool()>;
+  // Counts what the folder holds, unless that is known already.
+  base::Result<void> measure(int directory, const Stopped& stopped = {});
 
   std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
 
@@ -43,11 +47,12 @@ class Ledger {
   bool has_room_for_name(std::optional<std::uint64_t> bytes_max) const noexcept;
 
   void resized(std::uint64_t from, std::uint64_t to) noexcept;
-  void name_added() noexcept { ++names_; }
+  void name_added() noexcept;
   // A name is gone. `before` is what it was, looked at just before.
   void name_removed(const struct stat& before) noexcept;
-  void opened(const struct stat& file);
-  void closed(const struct stat& file) noexcept;
+  // `fd` is lent until closed().
+  void opened(const struct stat& file, int fd);
+  void closed(const struct stat& file, int fd) noexcept;
 
  private:
   struct Id {
@@ -55,12 +60,20 @@ class Ledger {
     ino_t inode;
     auto operator<=>(const Id&) const = default;
   };
+  struct Counted {
+    std::uint64_t bytes = 0;
+    std::uint64_t names = 0;
+  };
+  static base::Result<Counted> count(int directory, const Stopped& stopped);
+  void take(const Counted& counted);
   void release(std::uint64_t bytes) noexcept { bytes_ -= bytes < bytes_ ? bytes : bytes_; }
 
   std::mutex mutex_;
-  std::uint64_t bytes_ = 0;
+  bool measured_ = false;
+  std::uint64_t changes_ = 0;  // so far: whoever measures sees that it was disturbed
+  std::uint64_t bytes_ = 0;    // until measured_ without meaning, as names_
   std::uint64_t names_ = 0;
-  std::map<Id, std::uint32_t> open_;  // how often
+  std::multimap<Id, int> open_;  // the descriptors of each file that is open
 };
 
 }  // namespace fusebox::vfs

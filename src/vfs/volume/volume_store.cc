@@ -50,11 +50,10 @@ base::Result<void> make_folder(const fs::path& path) {
   return {};
 }
 
-base::Result<std::shared_ptr<Ledger>> measure(const fs::path& path) {
-  FB_CHECK(make_folder(path));
+base::Result<void> measure(const fs::path& path, Ledger& ledger, const Ledger::Stopped& stopped) {
   const base::Fd folder = base::Fd::adopt(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return base::fail(base::errno_error("cannot open the folder " + path.string(), errno));
-  return Ledger::measure(folder.get());
+  return ledger.measure(folder.get(), stopped);
 }
 
 }  // namespace
@@ -73,8 +72,7 @@ base::Result<fs::path> VolumeStore::folder_of(const VolumeKey& key) const {
 
 base::Result<std::shared_ptr<Mount>> VolumeStore::mount(const VolumeKey& key, const MountOptions& options) {
   FB_TRY(const fs::path path, folder_of(key));
-  const std::lock_guard lock(mutex_);
-  Use& use = uses_[path];
+  const std::string step = "volume " + base::in_quotes(key.name);
   HostFolderOptions folder;
   folder.read_only = options.read_only;
   folder.create = true;
@@ -82,22 +80,32 @@ base::Result<std::shared_ptr<Mount>> VolumeStore::mount(const VolumeKey& key, co
   folder.kernel_walk = kernel_walk_;
   if (options.keep_links) folder.links = HostFolderOptions::Links::keep;
   folder.bytes_max = options.bytes_max;
-  folder.ledger = use.ledger.lock();
-  // Another container may mount a shared volume with a quota while this one writes.
-  if (!folder.ledger && (options.bytes_max || key.instance.empty())) {
-    FB_TRY(folder.ledger, measure(path));
-    use.ledger = folder.ledger;
-  }
-  FB_TRY(auto mount, base::within("volume " + base::in_quotes(key.name), open_host_folder(path, std::move(folder))));
+  FB_TRY(folder.ledger, base::within(step, ledger_of(key, path, options.bytes_max.has_value())));
+  // Not under the store's lock: others mount and stop meanwhile. The ledger keeps the volume from removal.
+  if (options.bytes_max) FB_CHECK(base::within(step, measure(path, *folder.ledger, options.stopped)));
+  const std::lock_guard lock(mutex_);
+  FB_TRY(auto mount, base::within(step, open_host_folder(path, std::move(folder))));
+  Use& use = uses_[path];
   std::erase_if(use.mounts, [](const std::weak_ptr<Mount>& old) { return old.expired(); });
   use.mounts.push_back(mount);
   return mount;
 }
 
+base::Result<std::shared_ptr<Ledger>> VolumeStore::ledger_of(const VolumeKey& key, const fs::path& path, bool quota) {
+  const std::lock_guard lock(mutex_);
+  FB_CHECK(make_folder(path));
+  Use& use = uses_[path];
+  std::shared_ptr<Ledger> ledger = use.ledger.lock();
+  // Another container may mount a shared volume with a quota while this one writes.
+  if (!ledger && (quota || key.instance.empty())) use.ledger = ledger = std::make_shared<Ledger>();
+  return ledger;
+}
+
 bool VolumeStore::in_use(const fs::path& path) const {
   const auto use = uses_.find(path);
   return use != uses_.end() &&
-         std::ranges::any_of(use->second.mounts, [](const auto& mount) { return !mount.expired(); });
+         (!use->second.ledger.expired() ||
+          std::ranges::any_of(use->second.mounts, [](const auto& mount) { return !mount.expired(); }));
 }
 
 base::Result<std::vector<VolumeStore::Volume>> VolumeStore::list() const {

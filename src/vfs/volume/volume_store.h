@@ -8,12 +8,13 @@
 // Owner    the store keeps a handle of its root; mounts keep their own.
 // Threads  any.
 // Errors   `invalid` for a name that is no single path component, `not_found`, `exists`, `unavailable` "BUSY" (remove: in
-//          use), `io`.
+//          use), `stopped`, `io`.
 // Contract containers.md 5.3 (limits.volumeBytes), 6, 12.3
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,8 @@ class VolumeStore {
     bool read_only = false;
     std::uint32_t mount_index = 0;
     std::optional<std::uint64_t> bytes_max;
+    // Asked while a volume with a quota is measured, which takes as long as it has files: true ends that (`stopped`).
+    std::function<bool()> stopped = {};
     bool keep_links = false;  // for the upper mount of an overlay: links are kept as they are and never followed
   };
   // Makes the volume when it is missing.
@@ -69,6 +72,8 @@ class VolumeStore {
     std::vector<std::weak_ptr<Mount>> mounts;
   };
   base::Result<std::filesystem::path> folder_of(const VolumeKey& key) const;
+  // Of this volume, whose folder is made; null when nobody will ask what it holds.
+  base::Result<std::shared_ptr<Ledger>> ledger_of(const VolumeKey& key, const std::filesystem::path& path, bool quota);
   bool in_use(const std::filesystem::path& path) const;
 
   std::filesystem::path root_;

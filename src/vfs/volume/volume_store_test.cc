@@ -296,6 +296,63 @@ TEST_F(VolumeTest, ConcurrentWritersNeverExceedTheQuota) {
   EXPECT_EQ(bytes_in(of("shared/s")), kBytes);
 }
 
+// A quota that comes later counts what the mounts without one have done, and still hold.
+TEST_F(VolumeTest, WhatWasWrittenWithoutAQuotaCountsWhenOneComes) {
+  const VolumeKey key{.instance = "", .name = "s"};
+  auto free = script(key);
+  expect(free, {{"write /v/old 12345678", "ok"}, {"unlink /v/old", "ok"}, {"write /v/f 123", "ok"}});
+  EXPECT_EQ(free.run("write /v/held 1"), "ok");
+  auto one = free.open_file("/v/held", {.write = true});
+  auto two = free.open_file("/v/held", {});
+  EXPECT_EQ(free.run("unlink /v/held"), "ok");
+  EXPECT_TRUE(one->file->set_size(5));
+  auto tight = script(key, limit(10));
+  EXPECT_EQ(tight.run("write /v/g 123"), "only 2");
+  EXPECT_TRUE(one->file->set_size(4));
+  EXPECT_EQ(tight.run("append /v/g 45"), "only 1");
+  one->file.reset();
+  EXPECT_EQ(tight.run("append /v/g 4"), "DQUOT");
+  two->file.reset();
+  EXPECT_EQ(tight.run("append /v/g 45678"), "only 4");
+}
+
+// The walk that measures does not hold up the others, and ends when nobody waits for it.
+TEST_F(VolumeTest, AMeasurementHoldsUpNobodyAndIsStoppable) {
+  const VolumeKey key{.instance = "", .name = "s"};
+  auto free = script(key);
+  for (int i = 0; i < 4; ++i) free.run("write /v/f" + std::to_string(i) + " 12");
+  auto options = limit(20);
+  int asked = 0;
+  options.stopped = [&] {
+    ++asked;
+    // In the middle of the walk: on this thread, so that any lock that is held would show.
+    if (asked == 2) {
+      EXPECT_EQ(free.run("append /v/f0 34567890"), "ok");
+      EXPECT_TRUE(store_->list());
+      EXPECT_TRUE(store_->mount({.instance = "other"}, limit(1)));
+      EXPECT_EQ(store_->remove(key).error().name, "BUSY");
+    }
+    return false;
+  };
+  EXPECT_EQ(script(key, options).run("write /v/g 12345"), "only 4");  // the append is counted: the walk began anew
+  EXPECT_GT(asked, 4 + 2);
+
+  ASSERT_TRUE(store_->mount({.instance = "i", .name = "n"}, {}));
+  put(of("priv/i/n/f"), "12");
+  options.stopped = [] { return true; };
+  const auto stopped = store_->mount({.instance = "i", .name = "n"}, options);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().code, base::Errc::stopped);
+}
+
+TEST_F(VolumeTest, AVolumeWithoutAQuotaIsNotMeasured) {
+  ASSERT_TRUE(store_->create({.instance = "", .name = "s"}));
+  put(of("shared/s/f"), "12");
+  VolumeStore::MountOptions options;
+  options.stopped = [] { return true; };  // would end a measurement
+  EXPECT_TRUE(store_->mount({.instance = "", .name = "s"}, options));
+}
+
 TEST_F(VolumeTest, MeasuresDeepFolders) {
   std::string path = "/v";
   {
