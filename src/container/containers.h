@@ -68,6 +68,8 @@ struct ContainersOptions {
   // Whether so many bytes of memory can be had for one more run; a start answers NOMEM when not. Not set: the kernel is
   // asked.
   std::function<bool(std::uint64_t bytes)> has_memory;
+  // Descriptors this process may hold: no container may open so many that none are left for the engine and the others.
+  std::uint64_t descriptors_max = 0;  // 0 = the kernel is asked
   // poweroff, reboot, reload-supervisor of root ctl. Not set: the verbs answer PERM.
   enum class HostVerb : std::uint8_t { poweroff, reboot, reload_supervisor };
   std::function<void(HostVerb)> host_verb;

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/random.h"
+#include "cli/container/places.h"
 #include "cli/version.h"
 #include "container/supervisor/builtin_image.h"
 #include "container/supervisor/engine_process.h"
@@ -34,6 +35,7 @@ void start_again() {
 }  // namespace
 
 int run_engine(const EngineRunOptions& options) {
+  raise_descriptor_limit();
   const base::RealClock clock;
   base::SystemRandom random;
   container::EngineProcessOptions engine;

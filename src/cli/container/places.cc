@@ -4,9 +4,11 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -27,6 +29,7 @@ constexpr int kReadyFd = 3;  // of the started engine: it says there when its so
 constexpr std::size_t kLogTailBytes = 2048;
 constexpr std::size_t kLogBytesMax = 16u << 20;
 constexpr std::uint32_t kContainersMax = 1024;
+constexpr rlim_t kDescriptorsWanted = 300'000;  // 256 for each of them, and the engine's own
 constexpr std::uint32_t kPipesMax = 1024;
 constexpr std::uint32_t kPipeBytes = 64u << 10;
 constexpr std::uint32_t kLogRingBytes = 256u << 10;  // `fusebox logs` shows that much of each
@@ -114,6 +117,13 @@ container::ProfileValues container_profile() {
   profile.log_bytes = kLogRingBytes;
   profile.config_bytes_max = 65535;
   return profile;
+}
+
+void raise_descriptor_limit() noexcept {
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= kDescriptorsWanted) return;
+  files.rlim_cur = std::min(files.rlim_max, kDescriptorsWanted);
+  ::setrlimit(RLIMIT_NOFILE, &files);
 }
 
 base::Result<Client> reach_engine(WhenAbsent when) {

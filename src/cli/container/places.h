@@ -25,6 +25,10 @@ container::ProfileValues container_profile();
 // "fusebox: body" on standard error, with one write so that it does not mix with what others print.
 void write_message(std::string_view body);
 
+// For a process that runs containers: as many descriptors as the system allows, up to what the largest engine can use. A
+// shell's usual 1024 would be shared by all of them.
+void raise_descriptor_limit() noexcept;
+
 enum class WhenAbsent : std::uint8_t { start, refuse };
 base::Result<container::Client> reach_engine(WhenAbsent when);
 

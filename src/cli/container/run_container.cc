@@ -148,6 +148,7 @@ void print_end(const ContainerRun& run, const Streams& streams, const Status& st
 
 int run_foreground(const ContainerRun& run, const Streams& streams) {
   ::signal(SIGPIPE, SIG_IGN);  // a reader that goes away is the guest's EPIPE, not our end
+  raise_descriptor_limit();
   const auto library = open_image_store();
   if (!library) return report(streams, library.error());
   auto target = open_target(run.artifact, **library);

@@ -1,5 +1,4 @@
 #include <signal.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -24,7 +23,6 @@ using container::Client;
 using container::Containers;
 
 constexpr base::Nanos kPatience{5'000'000'000};  // a stop takes at most half a second
-constexpr rlim_t kFilesWanted = 20'000;          // sockets and volumes of all containers together
 
 struct DaemonOptions {
   std::string socket;
@@ -62,11 +60,7 @@ int serve(const DaemonOptions& options, const Streams& streams) {
   pthread_sigmask(SIG_BLOCK, &ending, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
   ::signal(SIGHUP, SIG_IGN);
-  rlimit files{};
-  if (::getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < kFilesWanted) {
-    files.rlim_cur = std::min(files.rlim_max, kFilesWanted);
-    ::setrlimit(RLIMIT_NOFILE, &files);
-  }
+  raise_descriptor_limit();
   const base::RealClock clock;
   base::SystemRandom random;
   const std::filesystem::path socket = socket_of(options);

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "container/config/launch_config.h"
+#include "container/config/limits.h"
+#include "container/core/memory_room.h"
 #include "container/core/restart.h"
 
 namespace fusebox::container {
@@ -10,6 +12,14 @@ namespace {
 
 constexpr std::uint32_t kConsolePipesPerSlot = 3;  // contract 8.2
 constexpr std::uint32_t kExecsPerSlot = 2;         // instances kept ready beyond the runs'
+constexpr std::uint64_t kDescriptorsReserved =
+    256;  // the engine's own, and those of a small container beside a large one
+
+// What one container may open of all the descriptors there are.
+std::uint32_t fds_max_of(std::uint64_t descriptors) noexcept {
+  const std::uint64_t left = descriptors > kDescriptorsReserved ? descriptors - kDescriptorsReserved : 0;
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(left, kFdsMin, kFdsMax));
+}
 
 }  // namespace
 
@@ -28,6 +38,8 @@ Containers::Core::Core(ContainersOptions options) : options_(std::move(options))
 
 base::Result<void> Containers::Core::begin() {
   const ProfileValues& profile = options_.profile;
+  const std::uint64_t descriptors = options_.descriptors_max != 0 ? options_.descriptors_max : kernel_descriptors();
+  options_.ceilings.fds = std::min(options_.ceilings.fds, fds_max_of(descriptors));
   events_ = std::make_shared<EventLog>(*options_.clock);
   logs_ =
       std::make_shared<vfs::LogStore>(vfs::LogStoreOptions{profile.max_wapps, profile.log_bytes, profile.name_bytes});

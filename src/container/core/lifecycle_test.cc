@@ -288,6 +288,42 @@ TEST(Lifecycle, AnImageIsWritableOnlyWhereTheConfigurationSaysSo) {
   EXPECT_TRUE(std::filesystem::exists(world.root() / "data/priv/a/upper/f"));
 }
 
+// Opens its root until that is refused; its exit code says how often it was not.
+constexpr std::string_view kOpensAll = R"((module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1) (data (i32.const 0) ".")
+  (func (export "_start") (local $opened i32)
+    (loop $more
+      (if (i32.eqz (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 0)
+                               (i64.const 0) (i64.const 0) (i32.const 0) (i32.const 16)))
+        (then (local.set $opened (i32.add (local.get $opened) (i32.const 1))) (br $more))))
+    (call $exit (local.get $opened)))))";
+
+struct DescriptorCase {
+  std::uint64_t process;  // of the engine's process
+  std::uint32_t asked;
+  int opened;  // beside 0, 1, 2 and the root
+};
+
+TEST(Lifecycle, OneContainerNeverTakesAllDescriptorsOfTheProcess) {
+  const DescriptorCase cases[] = {
+      {1024, 40, 36},         // what it asked for
+      {1024, 4096, 768 - 4},  // what its process can spare
+      {256 + 33, 4096, 33 - 4},
+      {100, 4096, 32 - 4},  // the least any has
+  };
+  for (const DescriptorCase& c : cases) {
+    SCOPED_TRACE(c.process);
+    World world({.change = [&](ContainersOptions& options) { options.descriptors_max = c.process; }});
+    world.add_wat("opens", kOpensAll);
+    LaunchConfig config = with_image("opens");
+    config.limits.fds = c.asked;
+    EXPECT_EQ(world.run("a", config).exit_code, c.opened);
+  }
+}
+
 TEST(Lifecycle, AConsoleGoesToTheDescriptorsOfItsStart) {
   World world;
   world.add_guest("hello");
