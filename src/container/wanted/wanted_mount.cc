@@ -93,24 +93,17 @@ class WantedMount final : public vfs::Mount, public std::enable_shared_from_this
   Io<Stat> stat(vfs::Call&, std::string_view path, bool) override {
     const auto node = find(path);
     if (!node) return vfs::fail(node.error());
-    Stat stat = stat_of(*node, path);
-    if (node->kind == Kind::config) stat.size = kConfigText.size();
-    if (node->kind == Kind::reg) {
-      const auto images = core_.options().library->list();
-      stat.size = images ? images->size() : 0;
-    }
-    if (node->kind == Kind::image) {
-      const auto entry = find_image(node->name);
-      if (!entry) return vfs::fail(entry.error());
-      stat.size = entry->stored_bytes;
-    }
-    return stat;
+    return stat_of(*node, path);
   }
 
   Io<std::unique_ptr<vfs::File>> open(vfs::Call&, std::string_view path, const vfs::OpenRequest& request) override {
     const auto node = find(path);
     if (!node) return vfs::fail(node.error());
-    const Stat stat = stat_of(*node, path);
+    // An install has no content yet, and its image perhaps no name.
+    const bool installs = node->kind == Kind::image && request.write;
+    const auto found = installs ? Io<Stat>(identity_of(*node, path)) : stat_of(*node, path);
+    if (!found) return vfs::fail(found.error());
+    const Stat& stat = *found;
     if (type_of(node->kind) == FileType::directory) {
       if (request.write) return vfs::fail(node->kind == Kind::reg ? Errno::rofs : Errno::isdir);
       return make_snapshot_directory(stat, [self = shared_from_this(), node = *node, path = std::string(path)] {
@@ -169,7 +162,23 @@ class WantedMount final : public vfs::Mount, public std::enable_shared_from_this
     return vfs::fail(Errno::noent);
   }
 
-  Stat stat_of(const Node& node, std::string_view path) const {
+  // Contract 7.4, the same for path and descriptor.
+  Io<Stat> stat_of(const Node& node, std::string_view path) const {
+    Stat stat = identity_of(node, path);
+    if (node.kind == Kind::config) stat.size = kConfigText.size();
+    if (node.kind == Kind::reg) {
+      const auto images = core_.options().library->list();
+      stat.size = images ? images->size() : 0;
+    }
+    if (node.kind == Kind::image) {
+      const auto entry = find_image(node.name);
+      if (!entry) return vfs::fail(entry.error());
+      stat.size = entry->stored_bytes;
+    }
+    return stat;
+  }
+
+  Stat identity_of(const Node& node, std::string_view path) const {
     const std::string absolute = path.empty() ? path_ : path_ + "/" + std::string(path);
     return {.device = code_of(node.kind), .inode = vfs::inode_of(absolute), .type = type_of(node.kind)};
   }

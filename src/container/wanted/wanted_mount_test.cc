@@ -35,6 +35,24 @@ TEST(Wanted, TheTreeHasItsNodesTypesAndOrder) {
   EXPECT_EQ(nodes.stat("wapps")->device, vfs::device_code("Wapp"));
 }
 
+TEST(Wanted, ADescriptorSaysTheSameAsItsPath) {
+  World world;
+  world.add_guest("hello");
+  world.add_guest("crash");
+  Nodes nodes = holder(world);
+  for (const char* const path : {"", "config", "reg", "reg/hello", "ctl", "wapps", "events"}) {
+    SCOPED_TRACE(path);
+    const auto file = nodes.open(path);
+    ASSERT_TRUE(file.has_value());
+    const auto by_path = nodes.stat(path);
+    const auto by_descriptor = (*file)->stat();
+    EXPECT_EQ(by_descriptor->size, by_path->size);
+    EXPECT_EQ(by_descriptor->inode, by_path->inode);
+    EXPECT_EQ(by_descriptor->device, by_path->device);
+  }
+  EXPECT_EQ((*nodes.open("reg"))->stat()->size, 2u);
+}
+
 TEST(Wanted, TheUsualSequenceWorks) {
   World world;
   world.add_guest("sleeper");
