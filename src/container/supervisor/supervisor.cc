@@ -36,7 +36,8 @@ void Supervisor::request(Ended how) noexcept {
 bool Supervisor::load_built_in() {
   source_ = Source::built_in;
   for (const std::filesystem::path& path : options_.built_in) {
-    if (path.empty()) continue;
+    // The configured image is tried before the list; the default configuration names one of it.
+    if (path.empty() || path.lexically_normal() == options_.image_path.lexically_normal()) continue;
     if (auto image = options_.open(path)) {
       image_ = std::move(*image);
       return true;

@@ -135,6 +135,19 @@ TEST(Supervisor, ABrokenBuiltInIsNotTriedTwice) {
   ASSERT_EQ(loop.messages().size(), 1u);
 }
 
+TEST(Supervisor, AConfiguredImageOfTheListIsNotTriedTwiceEither) {
+  World world({.supervised = true});
+  Loop loop(world);
+  loop.put("./first", kTraps);
+  loop.put("first", kTraps);
+  loop.put("second", kTraps);
+  loop.begin("./first", {"first", "second"});
+  EXPECT_EQ(loop.join(), Supervisor::Ended::gave_up);
+  EXPECT_EQ(run_number(world), 6u);
+  EXPECT_EQ(loop.opens("first"), 0);
+  EXPECT_EQ(loop.opens("second"), 1);
+}
+
 TEST(Supervisor, AMissingImageAtBootMeansTheListAtOnce) {
   World world({.supervised = true});
   Loop loop(world);
