@@ -25,6 +25,14 @@ Errno sync(Caller& caller, u32 fd, vfs::Rights needed, bool data_only) {
   return open.failed() ? open.error : error_of(open.file().sync(data_only));
 }
 
+// Whether a file may be resized through this descriptor. What is never changed at all says so itself: an allocation of
+// nothing changes nothing.
+Errno check_resizable(const Opened& open) {
+  if (open->writable || open.file().type() != vfs::FileType::regular) return Errno::success;
+  const auto nothing = open.file().allocate(0, 0);
+  return !nothing && nothing.error() == Errno::rofs ? Errno::rofs : Errno::badf;
+}
+
 Errno seek(Caller& caller, const Opened& open, i64 offset, Whence whence, u32 out) {
   const auto place = open.file().seek_waiting(caller.call_on(open.file()), offset, whence);
   if (!place) return place.error();
@@ -49,7 +57,9 @@ Errno fd_advise(Caller& caller, u32 fd, u64 offset, u64 length, u32 advice) {
 
 Errno fd_allocate(Caller& caller, u32 fd, u64 offset, u64 length) {
   const Opened open = opened(caller, fd, right::fd_allocate);
-  return open.failed() ? open.error : error_of(open.file().allocate(offset, length));
+  if (open.failed()) return open.error;
+  if (const Errno error = check_resizable(open); error != Errno::success) return error;
+  return error_of(open.file().allocate(offset, length));
 }
 
 Errno fd_close(Caller& caller, u32 fd) {
@@ -104,7 +114,9 @@ template Errno fd_filestat_get<Snapshot::unstable>(Caller&, u32, u32);
 
 Errno fd_filestat_set_size(Caller& caller, u32 fd, u64 size) {
   const Opened open = opened(caller, fd, right::fd_filestat_set_size);
-  return open.failed() ? open.error : error_of(open.file().set_size_waiting(caller.call_on(open.file()), size));
+  if (open.failed()) return open.error;
+  if (const Errno error = check_resizable(open); error != Errno::success) return error;
+  return error_of(open.file().set_size_waiting(caller.call_on(open.file()), size));
 }
 
 Errno fd_filestat_set_times(Caller& caller, u32 fd, u64 accessed, u64 modified, u32 flags) {

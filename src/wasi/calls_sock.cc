@@ -44,6 +44,7 @@ Errno sock_accept(Caller& caller, u32 fd, u32 flags, u32 out) {
 Errno sock_recv(Caller& caller, u32 fd, u32 vectors, u32 count, u32 flags, u32 out, u32 out_flags) {
   const Opened open = opened(caller, fd, right::fd_read);
   if (open.failed()) return open.error;
+  if (is_socket(open.file()) && !open->readable) return Errno::badf;
   if (!caller.memory.has(out, sizeof(u32)) || !caller.memory.has(out_flags, sizeof(std::uint16_t))) return Errno::fault;
   Vectors<std::byte> to;
   if (const Errno error = to.read(caller.memory, vectors, count); error != Errno::success) return error;
@@ -63,6 +64,7 @@ Errno sock_recv(Caller& caller, u32 fd, u32 vectors, u32 count, u32 flags, u32 o
 Errno sock_send(Caller& caller, u32 fd, u32 vectors, u32 count, u32 flags, u32 out) {
   const Opened open = opened(caller, fd, right::fd_write);
   if (open.failed()) return open.error;
+  if (is_socket(open.file()) && !open->writable) return Errno::badf;
   if (!caller.memory.has(out, sizeof(u32))) return Errno::fault;
   Vectors<const std::byte> from;
   if (const Errno error = from.read(caller.memory, vectors, count); error != Errno::success) return error;

@@ -240,6 +240,14 @@ TEST_F(Fd, SizesOfFilesCanBeChanged) {
   EXPECT_EQ(call("fd_filestat_set_size", {99, 1}), Errno::badf);
 }
 
+TEST_F(Fd, AReadOnlyDescriptorResizesNothing) {
+  const auto file = opened("file", {.base = kReadOnly});
+  const std::string before = root_->find("file")->data;
+  EXPECT_EQ(call("fd_filestat_set_size", {file, 1}), Errno::badf);
+  EXPECT_EQ(call("fd_allocate", {file, 0, 1000}), Errno::badf);
+  EXPECT_EQ(root_->find("file")->data, before);
+}
+
 TEST_F(Fd, TimesHaveOneFormEach) {
   const auto file = opened("file");
   Node& node = *root_->find("file");

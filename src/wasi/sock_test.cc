@@ -35,6 +35,16 @@ TEST_F(Sockets, OthersAreNone) {
   EXPECT_EQ(call("sock_shutdown", {99, 1}), Errno::badf);
 }
 
+TEST_F(Sockets, ADescriptorSendsAndReceivesAsItWasOpened) {
+  constexpr std::int64_t kWriteOnly = 1 << 6;
+  const auto reads = opened("/dev/sock", {.base = kReadOnly});
+  const auto writes = opened("/dev/sock", {.base = kWriteOnly});
+  EXPECT_EQ(call("sock_send", {reads, kVectors, 1, 0, kOut}), Errno::badf);
+  EXPECT_EQ(call("sock_recv", {writes, kVectors, 1, 0, kOut, kOut + 4}), Errno::badf);
+  EXPECT_EQ(socket_->out, "");
+  EXPECT_EQ(call("sock_send", {writes, kVectors, 1, 0, kOut}), Errno::success);
+}
+
 TEST_F(Sockets, AcceptGivesANewDescriptor) {
   auto waiting = begin("sock_accept", {fd_, 0, kOut});
   EXPECT_FALSE(waiting->poll());

@@ -288,6 +288,34 @@ TEST(Lifecycle, AnImageIsWritableOnlyWhereTheConfigurationSaysSo) {
   EXPECT_TRUE(std::filesystem::exists(world.root() / "data/priv/a/upper/f"));
 }
 
+// Opens a file read-only, with these oflags, and truncates it; its exit code is the answer to that.
+std::string truncates(std::string_view file, int oflags) {
+  return R"((module
+    (import "wasi_snapshot_preview1" "path_open"
+      (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+    (import "wasi_snapshot_preview1" "fd_filestat_set_size" (func $size (param i32 i64) (result i32)))
+    (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+    (memory (export "memory") 1) (data (i32.const 0) ")" +
+         std::string(file) + R"(")
+    (func (export "_start")
+      (if (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const )" +
+         std::to_string(file.size()) + ") (i32.const " + std::to_string(oflags) + R"()
+                      (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 16)) (then unreachable))
+      (call $exit (call $size (i32.load (i32.const 16)) (i64.const 0))))))";
+}
+
+TEST(Lifecycle, AFileOpenedForReadingIsNotTruncated) {
+  constexpr int kCreate = 1;
+  World world;
+  world.add_wat("image", truncates("app.wasm", 0));
+  world.add_wat("layer", truncates("f", kCreate));
+  LaunchConfig config = with_image("image");
+  EXPECT_EQ(world.run("a", config).exit_code, 69);  // ROFS: by nobody
+  config.writable = "memory";
+  config.image = "layer";
+  EXPECT_EQ(world.run("a", config).exit_code, 8);  // BADF
+}
+
 // Opens its root until that is refused; its exit code says how often it was not.
 constexpr std::string_view kOpensAll = R"((module
   (import "wasi_snapshot_preview1" "path_open"
