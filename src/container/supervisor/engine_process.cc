@@ -17,6 +17,7 @@
 namespace fusebox::container {
 namespace {
 
+constexpr std::string_view kInvalidConfig = "config parse error: Invalid argument";  // contract 2.3
 constexpr base::Nanos kStopWithin =
     std::chrono::seconds(5);  // a stop takes milliseconds; beyond it something is broken
 // Where a package puts its supervisor (contract 17.2).
@@ -83,8 +84,10 @@ std::optional<int> EngineProcess::read_config(Config& into) {
     }
     auto read = base::read_file(*options_.config_path, kEngineConfigBytesMax + 1);
     if (!read) {
+      const bool too_large = read.error().code == base::Errc::exhausted;
+      if (too_large) say(kInvalidConfig);
       say(path + ": " + read.error().message);
-      return read.error().code == base::Errc::exhausted ? kExitInvalidConfig : 1;
+      return too_large ? kExitInvalidConfig : 1;
     }
     text = std::move(*read);
   }
@@ -106,7 +109,7 @@ std::optional<int> EngineProcess::read_config(Config& into) {
       errors.push_back({vfs::Errno::inval, "system.policy", policy.error().message});
   }
   if (errors.empty()) return std::nullopt;
-  say("config parse error: Invalid argument");
+  say(kInvalidConfig);
   for (const ConfigError& error : errors)
     say((error.path.empty() ? "configuration" : error.path) + ": " + error.message);
   return kExitInvalidConfig;

@@ -91,6 +91,23 @@ TEST(EngineProcess, AnInvalidConfigurationIs234) {
             "fusebox: config parse error: Invalid argument\nfusebox: system: must be an object, not array\n");
 }
 
+TEST(EngineProcess, ATooLargeConfigurationIsInvalidLikeAnyOther) {
+  const auto sized = [](std::size_t bytes) {
+    const std::string head = R"({"system":{},"other":")";
+    return head + std::string(bytes - head.size() - 2, 'x') + "\"}";
+  };
+  const std::string line = "fusebox: config parse error: Invalid argument\n";
+  for (const std::size_t more : {1u, 2u, 1000u}) {
+    Process process;
+    process.config(sized((1u << 20) + more));
+    EXPECT_EQ(process.check(), 234);
+    EXPECT_TRUE(process.err().starts_with(line)) << process.err();
+  }
+  Process fits;
+  fits.config(sized(1u << 20));
+  EXPECT_EQ(fits.check(), 0) << fits.err();
+}
+
 TEST(EngineProcess, AMissingFileIs254) {
   Process process;
   process.options_.config_path = process.path() / "none.json";
