@@ -47,6 +47,25 @@ TEST_F(UpTest, ACircleOfDependenciesIsNamed) {
   EXPECT_THAT(fusebox({"up"}).err, HasSubstr("depends on itself"));
 }
 
+TEST_F(UpTest, AnEnginesConfigurationRunsWithItsOwnProfileOrTheBigOne) {
+  const std::string supervisor =
+      R"("supervisor":{"params":{"console":{"in":{"name":"platform"},"out":{"name":"platform"},"err":{"name":"platform"}},)"
+      R"("drivers":[{"name":"wanted"}]}})";
+  write("plain.json", R"({"system":{},)" + supervisor + "}");
+  write("tiny.json", R"({"system":{"profile":"tiny"},)" + supervisor + "}");
+  const auto profile_of = [&](const std::string& file, std::vector<std::string> environment) {
+    ProcessOptions options;
+    options.input = "cat /proc/wanted\npoweroff\n";
+    options.environment = std::move(environment);
+    const Finished done = fusebox({"up", file}, options);
+    EXPECT_EQ(done.status, 0) << done.err;
+    return done.out;
+  };
+  EXPECT_THAT(profile_of("plain.json", {}), HasSubstr("profile:\tbig\n"));
+  EXPECT_THAT(profile_of("tiny.json", {}), HasSubstr("profile:\ttiny\n"));
+  EXPECT_THAT(profile_of("tiny.json", {"FUSEBOX_PROFILE=small"}), HasSubstr("profile:\tsmall\n"));
+}
+
 TEST_F(UpTest, BrokenYamlAndMissingFilesAreErrors) {
   write("fusebox.yaml", "services: [unclosed\n");
   EXPECT_EQ(fusebox({"up"}).status, 125);

@@ -41,6 +41,7 @@ int run_engine(const EngineRunOptions& options) {
   container::EngineProcessOptions engine;
   if (!options.config.empty()) engine.config_path = options.config;
   engine.profile = options.profile.empty() ? from_environment("FUSEBOX_PROFILE") : options.profile;
+  engine.profile_default = options.profile_default;
   engine.registry_dir = options.registry_dir;
   engine.data_dir = options.data_dir;
   engine.tls_ca = options.tls_ca.empty() ? from_environment("FUSEBOX_TLS_CA") : options.tls_ca;

@@ -5,15 +5,18 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "cli/sandbox_setup.h"
 #include "cli/streams.h"
+#include "container/config/profile.h"
 
 namespace fusebox::cli {
 
 struct EngineRunOptions {
   std::string config;   // "" = the compiled-in default
-  std::string profile;  // "" = the configuration's
+  std::string profile;  // "" = that of the environment, or the configuration's, or else
+  std::string_view profile_default = container::kProfileDefault;
   std::string registry_dir = "./registry";
   std::string data_dir = "./data";
   std::string tls_ca;

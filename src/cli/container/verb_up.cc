@@ -73,7 +73,7 @@ int up(const UpOptions& options, const Streams& streams) {
   if (std::filesystem::path(options.file).extension() == ".json") {
     EngineRunOptions engine;
     engine.config = options.file;
-    engine.profile = "big";
+    engine.profile_default = "big";
     return run_engine(engine);
   }
   const auto services = read_compose(options.file);

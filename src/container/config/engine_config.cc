@@ -20,10 +20,10 @@ bool boolean(const LaxObject& object, std::string_view key) {
   return node != nullptr && node->kind() == Kind::boolean && node->boolean();
 }
 
-void read_profile(const LaxObject& system, std::string_view given, EngineConfig& config) {
+void read_profile(const LaxObject& system, std::string_view given, std::string_view fallback, EngineConfig& config) {
   std::string name(given);
   if (name.empty()) name = system.text("profile", kProfileOptionsMax);
-  if (name.empty()) name = kProfileDefault;
+  if (name.empty()) name = fallback;
   const ProfileValues* found = find_profile(name);
   if (found == nullptr) {
     system.error("profile", Errno::inval,
@@ -117,7 +117,7 @@ void read_supervisor(const LaxObject& root, EngineConfig& config) {
 
 }  // namespace
 
-ParsedEngineConfig parse_engine_config(std::string_view json, std::string_view profile) {
+ParsedEngineConfig parse_engine_config(std::string_view json, std::string_view profile, std::string_view fallback) {
   ParsedEngineConfig parsed;
   EngineConfig& config = parsed.config;
   const std::optional<base::json::Document> document = parse_lax(json, kEngineConfigBytesMax, parsed.errors);
@@ -133,7 +133,7 @@ ParsedEngineConfig parse_engine_config(std::string_view json, std::string_view p
     return parsed;
   }
   const LaxObject system = root.object("system");
-  read_profile(system, profile, config);
+  read_profile(system, profile, fallback, config);
   read_ceilings(system.object("limits"), config);
   config.privileged = boolean(system, "privileged");
   read_tls(system.object("tls"), config);

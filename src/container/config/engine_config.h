@@ -34,8 +34,9 @@ struct ParsedEngineConfig {
   EngineConfig config;
   ConfigErrors errors;  // empty = valid
 };
-// `profile`: of the option or the environment, "" = system.profile.
-ParsedEngineConfig parse_engine_config(std::string_view json, std::string_view profile = {});
+// `profile`: of the option or the environment, "" = system.profile, or else `fallback`.
+ParsedEngineConfig parse_engine_config(std::string_view json, std::string_view profile = {},
+                                       std::string_view fallback = kProfileDefault);
 // What is wrong with the supervisor's configuration at launch, for --check.
 ConfigErrors supervisor_errors(const EngineConfig& config);
 

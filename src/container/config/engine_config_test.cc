@@ -58,6 +58,14 @@ TEST(EngineConfig, EveryOriginalKeyOfTheExampleIsRead) {
   EXPECT_TRUE(supervisor_errors(config).empty());
 }
 
+TEST(EngineConfig, AProfileIsThatOfTheOptionOrTheFileOrTheFallback) {
+  const std::string_view small = R"({"system":{"profile":"small"}})";
+  EXPECT_EQ(parse_engine_config(small, "tiny", "big").config.profile.name, "tiny");
+  EXPECT_EQ(parse_engine_config(small, "", "big").config.profile.name, "small");
+  EXPECT_EQ(parse_engine_config(R"({"system":{}})", "", "big").config.profile.name, "big");
+  EXPECT_EQ(parse_engine_config(R"({"system":{}})").config.profile.name, "constrained");
+}
+
 TEST(EngineConfig, KeysOfOursAreRead) {
   const EngineConfig config = parsed(R"({"system":{"profile":"small","limits":{"maxWapps":4096,"nameBytes":63,"pipes":9,
       "pipeBytes":100,"logBytes":77,"maxLayers":3,"maxImageBytes":1000,"memoryPages":0,"stackBytes":2048,"cpuMs":9},

@@ -91,7 +91,7 @@ std::optional<int> EngineProcess::read_config(Config& into) {
     }
     text = std::move(*read);
   }
-  ParsedEngineConfig parsed = parse_engine_config(text, options_.profile);
+  ParsedEngineConfig parsed = parse_engine_config(text, options_.profile, options_.profile_default);
   into.engine = std::move(parsed.config);
   ConfigErrors errors = std::move(parsed.errors);
   if (errors.empty() && into.engine.image_keys) {

@@ -27,8 +27,9 @@ inline constexpr int kExitInvalidConfig = 234;
 inline constexpr int kExitNoConfig = 254;
 
 struct EngineProcessOptions {
-  std::optional<std::filesystem::path> config_path;  // nothing: the compiled-in default
-  std::string profile;                               // option or environment, "" = the configuration's
+  std::optional<std::filesystem::path> config_path;    // nothing: the compiled-in default
+  std::string profile;                                 // option or environment, "" = the configuration's
+  std::string_view profile_default = kProfileDefault;  // where none of these names one
   std::filesystem::path registry_dir = "./registry";
   std::filesystem::path data_dir = "./data";
   std::string tls_ca;
