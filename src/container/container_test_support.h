@@ -216,8 +216,11 @@ class Nodes {
   }
   vfs::Io<std::size_t> write(vfs::File& file, std::string_view text) {
     const base::ByteView view = base::as_bytes(text);
+    return write(file, {&view, 1});
+  }
+  vfs::Io<std::size_t> write(vfs::File& file, vfs::WriteBuffers pieces) {
     vfs::Call call = this->call();
-    return file.write(call, {&view, 1});
+    return file.write(call, pieces);
   }
   vfs::Io<std::unique_ptr<vfs::File>> open(std::string_view path, const vfs::OpenRequest& request = {}) {
     vfs::Call call = this->call();

@@ -39,16 +39,18 @@ class InstallFile final : public vfs::DeviceFile {
   Io<std::size_t> read(vfs::Call&, vfs::ReadBuffers) override { return vfs::fail(Errno::inval); }
 
   Io<std::size_t> write(vfs::Call&, vfs::WriteBuffers from) override {
+    if (failed_) return vfs::fail(*failed_);
     std::size_t total = 0;
     for (const auto& piece : from) {
       if (const auto written = install_->write(piece); !written) {
-        // What was taken before is progress; an install that lost a piece can never be complete.
-        failed_ = errno_of_install(written.error());
-        return vfs::fail(*failed_);
+        failed_ = errno_of_install(written.error());  // what lost a piece can never be complete
+        break;
       }
       total += piece.size();
     }
     written_ = written_ || total > 0;
+    // What was taken before is progress; the next call says what came then.
+    if (failed_ && total == 0) return vfs::fail(*failed_);
     return total;
   }
 

@@ -215,6 +215,51 @@ TEST(Wanted, ABadOrEmptyOrAbandonedInstallChangesNothing) {
     ADD_FAILURE() << "left behind: " << entry.path();
 }
 
+// Takes so many pieces and then has no space.
+class FullLibrary final : public image::Library {
+ public:
+  explicit FullLibrary(int pieces) : pieces_(pieces) {}
+  base::Result<std::vector<image::Entry>> list() override { return std::vector<image::Entry>{}; }
+  base::Result<image::Entry> find(const image::Reference&) override {
+    return base::fail(base::Errc::not_found, "no such image");
+  }
+  base::Result<std::shared_ptr<const image::Image>> open(const image::Entry&, const image::OpenOptions&) override {
+    return base::fail(base::Errc::not_found, "no such image");
+  }
+  base::Result<std::unique_ptr<image::Install>> install(const image::Reference&) override {
+    struct Full final : image::Install {
+      explicit Full(int pieces) : left(pieces) {}
+      base::Result<void> write(base::ByteView) override {
+        if (left-- > 0) return {};
+        return base::fail(base::Errc::exhausted, "the disk is full", "NO_SPACE");
+      }
+      base::Result<void> commit() override { return {}; }
+      int left;
+    };
+    return std::make_unique<Full>(pieces_);
+  }
+  base::Result<void> remove(const image::Entry&) override { return {}; }
+  std::uint64_t version() const noexcept override { return 0; }
+
+ private:
+  int pieces_;
+};
+
+TEST(Wanted, AnInstallThatMeetsAFullDiskSaysWhatItTookAndThenWhy) {
+  World world({.change = [](ContainersOptions& options) { options.library = std::make_shared<FullLibrary>(2); }});
+  Nodes nodes = holder(world);
+  vfs::OpenRequest request;
+  request.read = false;
+  request.write = true;
+  const auto file = nodes.open("reg/meter", request);
+  ASSERT_TRUE(file.has_value());
+  const base::ByteView piece = base::as_bytes("12345");
+  const std::array three{piece, piece, piece};
+  EXPECT_EQ(*nodes.write(**file, three), 10u);
+  EXPECT_EQ(code_of(nodes.write(**file, three)), Errno::nospc);
+  EXPECT_EQ(code_of(nodes.close(**file)), Errno::nospc);
+}
+
 TEST(Wanted, ADescriptorSaysWhatTheModulesMemoryIs) {
   World world({.profile = "constrained"});
   world.add_wat("fixed", R"((module (memory 1 1) (func (export "_start"))))");
