@@ -56,11 +56,8 @@ class PointFile final : public File {
       : File(inner->flags()), keeps_(std::move(keeps)), point_(point), inner_(std::move(inner)) {}
 
   FileType type() const noexcept override { return inner_->type(); }
-  Io<Stat> stat() override {
-    auto stat = inner_->stat();
-    if (stat && point_.inode != 0) stat->inode = point_.inode;
-    return stat;
-  }
+  Io<Stat> stat() override { return as_listed(inner_->stat()); }
+  Io<Stat> stat_waiting(Call& call) override { return as_listed(inner_->stat_waiting(call)); }
   Io<void> list(Call& call, std::uint64_t cookie, DirSink& sink) override {
     if (cookie < kPointCookie) {
       HidingSink hiding(point_, sink);
@@ -89,6 +86,13 @@ class PointFile final : public File {
   Io<void> allocate(std::uint64_t offset, std::uint64_t length) override { return inner_->allocate(offset, length); }
   Io<void> set_size(std::uint64_t size) override { return inner_->set_size(size); }
   Io<void> set_times(SetTime accessed, SetTime modified) override { return inner_->set_times(accessed, modified); }
+  Io<std::uint64_t> seek_waiting(Call& call, std::int64_t offset, Whence whence) override {
+    return inner_->seek_waiting(call, offset, whence);
+  }
+  Io<void> set_size_waiting(Call& call, std::uint64_t size) override { return inner_->set_size_waiting(call, size); }
+  Io<void> set_times_waiting(Call& call, SetTime accessed, SetTime modified) override {
+    return inner_->set_times_waiting(call, accessed, modified);
+  }
   Io<void> sync(bool data_only) override { return inner_->sync(data_only); }
   Readiness poll(Call& call, bool for_writing) override { return inner_->poll(call, for_writing); }
   Io<std::unique_ptr<File>> accept(Call& call, FdFlags flags) override { return inner_->accept(call, flags); }
@@ -102,6 +106,11 @@ class PointFile final : public File {
   Io<void> close(Call& call) override { return inner_->close(call); }
 
  private:
+  Io<Stat> as_listed(Io<Stat> stat) const {
+    if (stat && point_.inode != 0) stat->inode = point_.inode;
+    return stat;
+  }
+
   std::shared_ptr<const void> keeps_;
   const Point& point_;
   std::unique_ptr<File> inner_;

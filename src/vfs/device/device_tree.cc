@@ -84,6 +84,11 @@ class DeviceTree final : public Mount, public std::enable_shared_from_this<Devic
     if (mount == nullptr || mount != mount_below(to)) return Mount::rename(call, from, to);
     return mount->rename(call, split(from).rest, split(to).rest);
   }
+  Io<void> set_times(Call& call, std::string_view path, bool follow, SetTime accessed, SetTime modified) override {
+    Mount* mount = mount_below(path);
+    return mount != nullptr ? mount->set_times(call, split(path).rest, follow, accessed, modified)
+                            : Mount::set_times(call, path, follow, accessed, modified);
+  }
 
  private:
   const TreeEntry* find(std::string_view name) const noexcept {

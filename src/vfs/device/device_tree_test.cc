@@ -17,6 +17,7 @@ using testing::Guest;
 class Echo final : public Mount {
  public:
   std::string unlinked = "-";
+  std::string timed = "-";
   Io<std::unique_ptr<File>> open(Call&, std::string_view path, const OpenRequest&) override {
     if (path != "inner") return fail(Errno::badmsg);
     return null_device().open(call_, {}, {});
@@ -26,6 +27,10 @@ class Echo final : public Mount {
   }
   Io<void> unlink(Call&, std::string_view path) override {
     unlinked = path;
+    return {};
+  }
+  Io<void> set_times(Call&, std::string_view path, bool follow, SetTime, SetTime modified) override {
+    timed = std::string(path) + (follow ? " followed " : " ") + std::to_string(modified.ns);
     return {};
   }
 
@@ -100,6 +105,8 @@ TEST(DeviceTree, PathsBelowASubMountGoToItChangesToo) {
   EXPECT_EQ(tree.mount->stat(guest.fresh(), "pipe/ab/c", true)->inode, 11u);
   EXPECT_TRUE(tree.mount->unlink(guest.fresh(), "pipe/a/b"));
   EXPECT_EQ(tree.echo->unlinked, "a/b");
+  EXPECT_TRUE(tree.mount->set_times(guest.fresh(), "pipe/a", true, {}, {SetTime::How::at, 5}));
+  EXPECT_EQ(tree.echo->timed, "a followed 5");
 }
 
 TEST(DeviceTree, DevicesAndMountPointsCannotBeChanged) {
@@ -109,6 +116,7 @@ TEST(DeviceTree, DevicesAndMountPointsCannotBeChanged) {
     EXPECT_NE(error_of(tree.mount->unlink(guest.fresh(), path)), Errno::success) << path;
     EXPECT_NE(error_of(tree.mount->create_directory(guest.fresh(), path)), Errno::success) << path;
     EXPECT_NE(error_of(tree.mount->remove_directory(guest.fresh(), path)), Errno::success) << path;
+    EXPECT_NE(error_of(tree.mount->set_times(guest.fresh(), path, true, {}, {})), Errno::success) << path;
   }
   EXPECT_EQ(tree.echo->unlinked, "-");
 }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "vfs/namespace.h"
+#include "vfs/overlay/overlay.h"
 #include "vfs/styx/styx_test_server.h"
 
 namespace fusebox::vfs {
@@ -298,6 +300,27 @@ TEST(Styx, TheTimeOfTheLastChangeIsSetAndThatOfTheLastAccessIsTheServers) {
   EXPECT_EQ(error_of(settle(styx.guest, [&](Call& call) { return (*file)->set_times_waiting(call, now, now); })),
             Errno::success);
   EXPECT_EQ(server.modified("f"), static_cast<std::uint32_t>(styx.guest.clock.wall() / 1s));
+}
+
+TEST(Styx, TheMountPointsOwnDescriptorAsksTheServerToo) {
+  StyxServer server;
+  server.put("f", "x");
+  Styx styx(server.port());
+  const auto names = *Namespace::build(
+      {.root = make_memory_upper(styx.guest.clock, 1 << 20), .mounts = {{.path = "/n", .mount = styx.mount}}});
+  auto opened = settle(styx.guest, [&](Call& call) { return names->open(call, {}, "/n", {}); });
+  ASSERT_TRUE(opened) << to_string(opened.error());
+  File& root = *opened->file;
+  const auto by_path = settle(styx.guest, [&](Call& call) { return names->stat(call, {}, "/n", true); });
+  const auto by_descriptor = settle(styx.guest, [&](Call& call) { return root.stat_waiting(call); });
+  ASSERT_TRUE(by_descriptor);
+  EXPECT_EQ(by_descriptor->inode, by_path->inode);
+  EXPECT_EQ(error_of(settle(styx.guest, [&](Call& call) { return root.set_size_waiting(call, 1); })), Errno::inval);
+  EXPECT_EQ(error_of(settle(styx.guest, [&](Call& call) { return root.seek_waiting(call, 0, Whence::end); })),
+            Errno::isdir);
+  const SetTime at{SetTime::How::at, 1000'000'000'000};
+  EXPECT_EQ(error_of(settle(styx.guest, [&](Call& call) { return root.set_times_waiting(call, {}, at); })),
+            Errno::success);
 }
 
 TEST(Styx, FidsAreGivenBackAndBounded) {
