@@ -53,6 +53,14 @@ std::expected<Entry, End> find_entry(const engine::ModuleInfo& info) {
 
 }  // namespace
 
+std::optional<End> over_memory_cap(const engine::ModuleInfo& info, std::uint64_t pages_max) {
+  const std::uint64_t cap = pages_max == 0 ? kPagesMost : pages_max;
+  if (info.memories.empty() || info.memories[0].pages_min <= cap) return std::nullopt;
+  return End{State::failure, -1, "memory-cap",
+             ": initial memory " + std::to_string(info.memories[0].pages_min) + " pages exceeds the " +
+                 std::to_string(cap) + "-page cap"};
+}
+
 Guest::Guest(std::shared_ptr<const engine::Program> program, wasi::ProcessOptions process, const base::Clock& clock)
     : program_(std::move(program)), process_(std::move(process)), clock_(clock) {}
 
@@ -73,11 +81,7 @@ std::expected<std::unique_ptr<Guest>, End> Guest::start(std::shared_ptr<const en
 std::expected<void, End> Guest::instantiate(const GuestLimits& limits) {
   const engine::ModuleInfo& info = program_->code().info();
   const std::uint64_t cap = limits.memory_pages_max == 0 ? kPagesMost : limits.memory_pages_max;
-  if (!info.memories.empty() && info.memories[0].pages_min > cap) {
-    return std::unexpected(End{State::failure, -1, "memory-cap",
-                               ": initial memory " + std::to_string(info.memories[0].pages_min) +
-                                   " pages exceeds the " + std::to_string(cap) + "-page cap"});
-  }
+  if (auto over = over_memory_cap(info, limits.memory_pages_max)) return std::unexpected(std::move(*over));
   memory_bytes_max_ = pages_reachable(info, cap) * kPageBytes;
   auto started = engine::Instance::create(program_, {cap * kPageBytes, kTableElements}, &process_, {});
   if (!started) return std::unexpected(end_of_instantiation(started.error()));

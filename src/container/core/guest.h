@@ -27,6 +27,9 @@ struct GuestLimits {
   std::uint64_t ticks = 0;
 };
 
+// The end of a run whose module's initial memory is more than it may have, nothing when it is not.
+std::optional<End> over_memory_cap(const engine::ModuleInfo& info, std::uint64_t pages_max);
+
 class Guest {
  public:
   // `slot`: what an `entry` with a parameter is given.

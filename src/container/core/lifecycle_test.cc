@@ -146,6 +146,12 @@ TEST(Lifecycle, InitialMemoryAboveTheCapIsRefusedBeforeAnyCodeRuns) {
   EXPECT_EQ(refused.reason, "memory-cap");
   EXPECT_TRUE(world.said("wapp 'a': initial memory 2 pages exceeds the 1-page cap"));
   EXPECT_EQ(world.run("a", with_image("one")).reason, "exit");
+  // It is looked at before the configuration (contract 5.2).
+  LaunchConfig broken = with_image("two");
+  broken.drivers.push_back({"nonsense", "", false});
+  EXPECT_EQ(world.run("a", broken).reason, "memory-cap");
+  broken.image = "one";
+  EXPECT_EQ(world.run("a", broken).reason, "config:drivers[0].name:NODEV");
 }
 
 TEST(Lifecycle, AStopEndsAComputingAWaitingAndAStartingOne) {

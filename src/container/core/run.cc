@@ -128,6 +128,9 @@ Task::Turn Run::start_guest(std::shared_ptr<const image::Image> image, std::shar
   options_.config.limits = effective_limits(core_.options(), options_.config.limits, *image);
   const LaunchConfig& config = options_.config;
   const LimitsConfig& limits = config.limits;
+  // Before the configuration's errors (contract 5.2).
+  if (auto over = over_memory_cap(program->code().info(), limits.memory_pages.value_or(0)))
+    return end(std::move(*over));
   auto launched = launch({core_, options_.name, options_.slot, config, *image, options_.platform_fds,
                           options_.keep_platform_fds, window_, [this] { return stop_requested(); }});
   if (!launched) return end(stop_requested() ? ended_by_stop() : std::move(launched.error()));
