@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 PART ?=
 TARGET ?=
 
-.PHONY: help setup build demo test bench fuzz schemathesis asan tsan lint format docs install clean
+.PHONY: help setup build demo test bench fuzz soak schemathesis asan tsan lint format docs install clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,6 +34,9 @@ bench: build     ## the benchmark table and build/bench.json (PART=name filters)
 fuzz: setup      ## every fuzz target for SECONDS=60 each (TARGET=meter for one)
 	@cmake --preset fuzz > /dev/null && cmake --build --preset fuzz -j $(JOBS)
 	@scripts/fuzz.sh build/fuzz $(if $(SECONDS),$(SECONDS),60) $(TARGET)
+
+soak: build      ## a container started and ended CYCLES=100000 times: nothing grows
+	@FUSEBOX_CYCLES=$(or $(CYCLES),100000) build/release/test_container --gtest_filter=Hostile.StartAndExitOverAndOverGrowsNothing
 
 schemathesis: build ## a schema fuzzer (from the Python package index) against the live control plane
 	@scripts/schemathesis.sh build/release/fusebox

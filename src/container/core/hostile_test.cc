@@ -15,7 +15,7 @@ using vfs::Errno;
 constexpr std::string_view kFine = R"((module (memory (export "memory") 1) (func (export "_start"))))";
 constexpr std::string_view kSpin = R"((module (memory (export "memory") 1) (func (export "_start") (loop br 0))))";
 
-// Some thousands by default; FUSEBOX_CYCLES=100000 for the whole length.
+// Some thousands by default; `make soak` runs the whole length.
 int cycles() {
   const char* text = std::getenv("FUSEBOX_CYCLES");
   return text != nullptr ? std::atoi(text) : 3000;
