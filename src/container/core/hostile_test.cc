@@ -55,6 +55,63 @@ TEST(Hostile, StartAndExitOverAndOverGrowsNothing) {
   EXPECT_EQ(world->status("a")->state, State::exited);
 }
 
+// dir is a folder, link leads out of the volume: each gets the other's name in turn.
+constexpr std::string_view kExchanges = R"((module
+  (import "wasi_snapshot_preview1" "path_rename" (func $rename (param i32 i32 i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "dir") (data (i32.const 8) "tmp") (data (i32.const 16) "link")
+  (func $move (param $from i32) (param $from_bytes i32) (param $to i32) (param $to_bytes i32)
+    (if (call $rename (i32.const 3) (local.get $from) (local.get $from_bytes)
+                      (i32.const 3) (local.get $to) (local.get $to_bytes)) (then unreachable)))
+  (func (export "_start") (loop $again
+    (call $move (i32.const 0) (i32.const 3) (i32.const 8) (i32.const 3))
+    (call $move (i32.const 16) (i32.const 4) (i32.const 0) (i32.const 3))
+    (call $move (i32.const 0) (i32.const 3) (i32.const 16) (i32.const 4))
+    (call $move (i32.const 8) (i32.const 3) (i32.const 0) (i32.const 3))
+    (br $again)))))";
+// Opens dir/f until it has met both a thousand times: the file inside, which begins with "i", and a refusal.
+constexpr std::string_view kOpensThrough = R"((module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "dir/f") (data (i32.const 16) "\40\00\00\00\01\00\00\00")
+  (func (export "_start") (local $inside i32) (local $refused i32)
+    (loop $again
+      (if (call $open (i32.const 3) (i32.const 1) (i32.const 0) (i32.const 5) (i32.const 0)
+                      (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 32))
+        (then (local.set $refused (i32.add (local.get $refused) (i32.const 1))))
+        (else
+          (if (call $read (i32.load (i32.const 32)) (i32.const 16) (i32.const 1) (i32.const 36)) (then unreachable))
+          (if (i32.ne (i32.load8_u (i32.const 64)) (i32.const 105)) (then unreachable))
+          (if (call $close (i32.load (i32.const 32))) (then unreachable))
+          (local.set $inside (i32.add (local.get $inside) (i32.const 1)))))
+      (br_if $again (i32.or (i32.lt_u (local.get $inside) (i32.const 1000))
+                            (i32.lt_u (local.get $refused) (i32.const 1000))))))))";
+
+TEST(Hostile, AContainerThatExchangesFoldersForLinksLetsNobodyOut) {
+  namespace fs = std::filesystem;
+  World world;
+  world.add_wat("exchanges", kExchanges);
+  world.add_wat("opens", kOpensThrough);
+  const fs::path volume = world.root() / "data/shared/v";
+  fs::create_directories(volume / "dir");
+  fs::create_directories(world.root() / "outside");
+  ASSERT_TRUE(base::write_file_atomic(volume / "dir/f", base::as_bytes("inside")).has_value());
+  ASSERT_TRUE(base::write_file_atomic(world.root() / "outside/f", base::as_bytes("outside")).has_value());
+  fs::create_directory_symlink("../../../outside", volume / "link");
+  const auto with_volume = [](std::string image) {
+    LaunchConfig config = with_image(std::move(image));
+    config.mounts = {{"volume", "/v", "name=v,shared"}};
+    return config;
+  };
+  ASSERT_TRUE(world->launch("exchanges", with_volume("exchanges")).has_value());
+  world.until_running("exchanges");
+  EXPECT_EQ(world.run("opens", with_volume("opens")).reason, "exit");
+  EXPECT_EQ(world->status("exchanges")->state, State::running) << world->status("exchanges")->reason;
+}
+
 TEST(Hostile, AStartLoopMeetsItsLimitWithASentence) {
   World world({.profile = "tiny"});
   world.add_wat("spin", kSpin);

@@ -378,6 +378,37 @@ TEST(Lifecycle, AConsoleGoesToTheDescriptorsOfItsStart) {
   EXPECT_EQ(*text, "Hello from a nanocontainer\n");
 }
 
+// Waits with poll_oneoff until its input, a pipe, or a pipe it opened itself can be read: never.
+constexpr std::string_view kPolls = R"((module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "/dev/pipe/p") (data (i32.const 32) "\00\00\00\00\01\00\00\00")
+  (func (export "_start")
+    (if (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 11) (i32.const 0)
+                    (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 16)) (then unreachable))
+    (i32.store8 (i32.const 136) (i32.const 1))
+    (i32.store8 (i32.const 184) (i32.const 1))
+    (i32.store (i32.const 192) (i32.load (i32.const 16)))
+    (drop (call $write (i32.const 1) (i32.const 32) (i32.const 1) (i32.const 40)))
+    (drop (call $poll (i32.const 128) (i32.const 512) (i32.const 2) (i32.const 20)))
+    unreachable)))";
+
+TEST(Lifecycle, AStopEndsAPollOfDescriptors) {
+  World world;
+  world.add_wat("polls", kPolls);
+  LaunchConfig config = with_image("polls");
+  config.console[0].name = "pipe";
+  ASSERT_TRUE(world->launch("a", config).has_value());
+  world.until([&] { return world.log("a") == "/"; });  // it waits, or is about to
+  const auto status = world->status("a");
+  ASSERT_EQ(status->state, State::running) << status->reason;
+  ASSERT_TRUE(world->stop("a").has_value());
+  EXPECT_EQ(world.ended("a").reason, "stopped");
+}
+
 TEST(Lifecycle, DestructionStopsWhateverRuns) {
   World world;
   world.add_wat("spin", kSpin);
