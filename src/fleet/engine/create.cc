@@ -79,6 +79,23 @@ EnvironmentRow row_of(Core& core, const CreateRequest& request, const schedule::
   return row;
 }
 
+// Contract 14.1: what a backend has nothing for is refused, not left out.
+base::Result<void> check_backend_can(std::string_view backend, const CreateRequest& request) {
+  if (backend != "wasm") return {};
+  const auto no_shell = [](std::string field) {
+    return refuse(400, field +
+                           ": environments of backend \"wasm\" have no shell to run it; leave it out and use exec, "
+                           "or ask for another spec.backend");
+  };
+  if (!request.startup_script.empty()) return no_shell("startup_script");
+  if (!request.startup_steps.empty()) return no_shell("startup_steps");
+  if (!request.expose.empty())
+    return refuse(501,
+                  "expose: environments of backend \"wasm\" have no ports; leave it out or ask for another "
+                  "spec.backend");
+  return {};
+}
+
 // No place for it: all that stays is history (8.1: none -> removed, wire `failed`).
 base::Task<base::Result<Outcome>> record_refusal(Core& core, const RequestInfo& info, EnvironmentRow row,
                                                  const Origin& origin, base::Error error) {
@@ -158,7 +175,6 @@ base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& i
   Boot boot;
   boot.began = core.now();
   boot.seed = origin.seed;
-  if (demand.backend.empty()) demand.backend = default_backend(core, demand);
   boot.demand = demand;
   for (int attempt = 0;; ++attempt) {
     boot.row = row_of(core, request, demand, origin);
@@ -301,6 +317,8 @@ base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo inf
     FB_CO_TRY(demand.seed, co_await seed_demand(core, *origin.seed));
     if (demand.backend.empty()) demand.backend = origin.seed->backend;
   }
+  if (demand.backend.empty()) demand.backend = default_backend(core, demand);
+  FB_CO_CHECK(check_backend_can(demand.backend, request));
   auto free = co_await wait_until_free(core, vm_id);
   if (!free) {
     // Under its own key it may have come to its end since.

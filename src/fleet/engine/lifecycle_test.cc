@@ -106,6 +106,44 @@ TEST_F(Lifecycle, APlacementRefusalLeavesAFailedTaskAndATerminalEvent) {
   EXPECT_EQ((*task)->run_status, TaskStatus::failed);
 }
 
+TEST_F(Lifecycle, WhatAWasmEnvironmentHasNothingForIsRefusedAndNothingIsMade) {
+  add_host("h1", 10, "wasm");
+  const auto asked = [&](const std::function<void(CreateRequest&)>& change) {
+    CreateRequest wanted = request("a");
+    wanted.spec.backend = "wasm";
+    change(wanted);
+    return await(engine->create(executor, {}, wanted));
+  };
+  const auto script = asked([](CreateRequest& wanted) { wanted.startup_script = "echo"; });
+  ASSERT_FALSE(script);
+  EXPECT_EQ(status_of(script.error()), 400);
+  EXPECT_EQ(
+      script.error().message,
+      "startup_script: environments of backend \"wasm\" have no shell to run it; leave it out and use exec, or ask "
+      "for another spec.backend");
+  const auto steps_too = asked([](CreateRequest& wanted) { wanted.startup_steps.emplace_back().run = "echo"; });
+  ASSERT_FALSE(steps_too);
+  EXPECT_EQ(status_of(steps_too.error()), 400);
+  EXPECT_TRUE(steps_too.error().message.starts_with("startup_steps: ")) << steps_too.error().message;
+  const auto ports = asked([](CreateRequest& wanted) { wanted.expose.emplace_back().port = 80; });
+  ASSERT_FALSE(ports);
+  EXPECT_EQ(status_of(ports.error()), 501);
+  EXPECT_EQ(ports.error().message,
+            "expose: environments of backend \"wasm\" have no ports; leave it out or ask for another spec.backend");
+  EXPECT_EQ(wire_states("fuse-a"), std::vector<std::string>{});
+  EXPECT_EQ(host("h1").faults.calls(Call::create), 0U);
+  EXPECT_TRUE(asked([](CreateRequest&) {}));
+}
+
+TEST_F(Lifecycle, TheStubTakesAScriptAndSaysWhereItsPortsWouldBe) {
+  CreateRequest wanted = request("a");
+  wanted.startup_script = "echo";
+  wanted.expose.emplace_back().port = 80;
+  const auto made = await(engine->create(executor, {}, wanted));
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_NE(made->json.find("fc://fuse-a:80"), std::string::npos) << made->json;
+}
+
 TEST_F(Lifecycle, AFailedBootIsGoneBeforeItsErrorIsAnswered) {
   add_host("h1");
   host("h1").faults.plan(Call::start_agent, {.how = How::fail, .error = {base::Errc::io, "no binary", {}, nullptr}});
