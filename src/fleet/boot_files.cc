@@ -142,8 +142,10 @@ std::vector<GuestFile> profile_files(const CreateRequest& request, const GuestCr
   add("manifest.json", manifest_text);
   add("secrets.json", secrets_json(request.secrets));
   add("auth-token", std::string(credentials.token));
-  add("tls/cert.pem", std::string(credentials.cert_pem));
-  add("tls/key.pem", std::string(credentials.key_pem));
+  if (!credentials.cert_pem.empty()) {  // no guest agent, no pair
+    add("tls/cert.pem", std::string(credentials.cert_pem));
+    add("tls/key.pem", std::string(credentials.key_pem));
+  }
   if (!request.gateway_token.empty()) add("gateway-token", request.gateway_token);
   if (const base::Result<Manifest> manifest = parse_manifest(manifest_text)) {  // checked when it was asked for
     if (std::string compose = compose_yaml(*manifest, request.secrets); !compose.empty()) {

@@ -66,6 +66,7 @@ TEST(BootFiles, ProfileFilesAreThoseThatAreNeeded) {
   EXPECT_EQ(paths(), (std::vector<std::string>{"/fuse/manifest.json", "/fuse/secrets.json", "/fuse/auth-token",
                                                "/fuse/tls/cert.pem", "/fuse/tls/key.pem"}));
   EXPECT_EQ(profile_files(request, credentials)[1].bytes, "{}");
+  EXPECT_EQ(profile_files(request, {"tok", "", ""}).size(), 3u) << "no pair, no empty files in its place";
   request.manifest = R"({"machine":{"env":{"A":{"value":"1"}}},"services":{"s":{"image":"i"}}})";
   request.gateway_token = "g";
   request.healthcheck_json = R"({"exec":["true"]})";
