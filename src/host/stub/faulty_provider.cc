@@ -41,6 +41,7 @@ Task<void> FaultyProvider::hang(CallContext context) {
 template <class T>
 Task<Result<T>> FaultyProvider::through(ProviderCall call, CallContext context, Task<Result<T>> inner) {
   using How = ProviderFault::How;
+  if (faults_.heard) faults_.heard(call, context);
   const ProviderFault fault = faults_.next(call);
   if (fault.delay.count() > 0) co_await base::sleep_for(executor_, fault.delay);
   if (fault.how == How::fail) co_return base::fail(fault.error);
@@ -92,7 +93,15 @@ Task<Result<void>> FaultyProvider::upload(CallContext context, std::string vm, s
                  inner_.upload(context, std::move(vm), std::move(path), std::move(bytes), mode));
 }
 
+Task<Result<ExecResult>> FaultyProvider::scripted_exec(std::string vm, ProcessSpec spec) {
+  co_return faults_.exec(vm, spec);
+}
+
 Task<Result<ExecResult>> FaultyProvider::exec(CallContext context, std::string vm, ProcessSpec spec) {
+  if (faults_.exec) {
+    auto scripted = scripted_exec(std::move(vm), std::move(spec));
+    return through(ProviderCall::exec, context, std::move(scripted));
+  }
   return through(ProviderCall::exec, context, inner_.exec(context, std::move(vm), std::move(spec)));
 }
 

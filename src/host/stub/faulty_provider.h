@@ -80,6 +80,10 @@ class ProviderFaults {
   std::function<void(std::vector<VmRecord>&)> list;
   std::function<void(SnapshotRecord&)> snapshot;  // of snapshot and pull
   std::function<void(std::vector<SnapshotRecord>&)> snapshots;
+  // What exec() answers where no fault is planned, in place of the provider; may be empty.
+  std::function<base::Result<ExecResult>(const std::string& vm, const ProcessSpec& spec)> exec;
+  // Told of every call before anything is done for it; may be empty.
+  std::function<void(ProviderCall call, const CallContext& context)> heard;
 
  private:
   friend class FaultyProvider;
@@ -142,6 +146,7 @@ class FaultyProvider final : public Provider {
 
  private:
   // Awaits `inner`, which has not begun, when the fault lets it.
+  base::Task<base::Result<ExecResult>> scripted_exec(std::string vm, ProcessSpec spec);
   template <class T>
   base::Task<base::Result<T>> through(ProviderCall call, CallContext context, base::Task<base::Result<T>> inner);
   base::Task<void> hang(CallContext context);
