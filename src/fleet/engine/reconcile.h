@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "fleet/engine/boot_material.h"
 #include "fleet/engine/core.h"
 #include "fleet/engine/removal.h"
 
@@ -57,7 +58,7 @@ class Reconciler {
   base::Task<void> strike_out(EnvironmentRow row, std::string_view kind, RemovalReason reason, base::Nanos at,
                               EngineMeters::Count count);
   base::Task<void> health();
-  base::Task<void> health_of(EnvironmentRow row);
+  base::Task<void> health_of(EnvironmentRow row, BootMaterial material);
   base::Task<void> snapshots();
   base::Task<void> restoring();
   base::Task<void> allocations();
@@ -93,6 +94,7 @@ class Reconciler {
   bool resealed_ = false;                                  // or a pass is under way
   bool unopened_ = false;                                  // the pass found what no key opens
   std::uint64_t health_checked_ = 0, health_failing_ = 0;
+  std::set<std::string, std::less<>> no_verdict_;  // vm_ids whose health file says none: told once
   std::uint64_t tracked_ = 0, listed_ = 0;
 };
 

@@ -2,9 +2,9 @@
 #include <algorithm>
 #include <iterator>
 
-#include "base/json.h"
 #include "fleet/engine/boot_material.h"
 #include "fleet/engine/guest_setup.h"
+#include "fleet/engine/health_verdict.h"
 #include "fleet/engine/reconcile.h"
 #include "fleet/engine/removal.h"
 #include "fleet/engine/snapshots.h"
@@ -125,12 +125,14 @@ base::Task<void> Reconciler::health() {
   health_checked_ = health_failing_ = 0;
   base::Places places(core_.parts.executor, kHealthAtOnce);
   base::TaskScope scope(core_.parts.executor);
-  const auto one = [](Reconciler& self, base::Places& from, EnvironmentRow row) -> base::Task<void> {
+  const auto one = [](Reconciler& self, base::Places& from, EnvironmentRow row,
+                      BootMaterial material) -> base::Task<void> {
     const auto place = co_await from.take();
-    co_await self.health_of(std::move(row));
+    co_await self.health_of(std::move(row), std::move(material));
   };
   EnvironmentFilter filter;
   filter.state = "running";
+  std::set<std::string, std::less<>> checked;
   std::string after;
   for (;;) {
     auto rows = co_await core_.get<std::vector<EnvironmentRow>>(
@@ -140,20 +142,22 @@ base::Task<void> Reconciler::health() {
     for (EnvironmentRow& row : *rows) {
       // Only environments with a healthcheck have the file; the row knows by its boot material, which only VMs have read.
       if (!guest_kind(row.backend).agent || !core_.hosts.reachable(row.host_id)) continue;
-      const auto material = open_material(core_.parts.vault, row);
+      auto material = open_material(core_.parts.vault, row);
       if (!material || material->request.healthcheck_json.empty()) continue;
       ++health_checked_;
-      scope.spawn(one(*this, places, std::move(row)));
+      checked.insert(row.vm_id);
+      scope.spawn(one(*this, places, std::move(row), std::move(*material)));
     }
   }
   co_await scope.all_ended();
+  std::erase_if(no_verdict_, [&](const std::string& vm_id) { return !checked.contains(vm_id); });
   core_.parts.meters.health(health_checked_, health_failing_);
 }
 
-base::Task<void> Reconciler::health_of(EnvironmentRow row) {
+base::Task<void> Reconciler::health_of(EnvironmentRow row, BootMaterial material) {
   auto place = core_.place_of(row);
   if (!place) co_return;
-  const bool failing_before = row.health_json.find("\"failing\"") != std::string::npos;
+  const bool failing_before = is_failing(row.health_json);
   if (core_.live.in_use(row.vm_id) && !place->has("parallel-exec")) {
     health_failing_ += failing_before ? 1 : 0;
     co_return;
@@ -161,37 +165,31 @@ base::Task<void> Reconciler::health_of(EnvironmentRow row) {
   host::ProcessSpec spec;
   spec.argv = {"cat", "/fuse/health.json"};
   spec.timeout = seconds{5};
+  spec.output_bytes_max = kHealthBytesMax;
   host::CallContext context;
   context.limit = kHealthLimit;
   auto reply = co_await place->provider->exec(context, row.host_vm_name, std::move(spec));
   core_.heard(*place, reply);
   const bool usable = reply && reply->exit.exit_code == 0;
-  const auto verdict = usable ? base::json::parse(reply->out) : base::Result<base::json::Document>(std::unexpect);
-  const auto* state = verdict ? verdict->root->find("state") : nullptr;
-  if (state == nullptr || !state->is_string()) {
+  std::optional<std::string> verdict;
+  if (usable && !reply->out_truncated) verdict = read_health_verdict(reply->out, material);
+  if (!verdict) {
     health_failing_ += failing_before ? 1 : 0;
-    co_return;  // the last verdict stays
+    if (usable && no_verdict_.insert(row.vm_id).second)
+      core_.log(base::LogLevel::warn, "health file of a guest holds no verdict; the last one stays",
+                {{"vm_id", row.vm_id}});
+    co_return;
   }
-  health_failing_ += state->string() == "failing" ? 1 : 0;
-  const std::string text = base::json::canonical(*verdict->root);
-  if (text == row.health_json) co_return;
-  row.health_json = text;
+  no_verdict_.erase(row.vm_id);
+  health_failing_ += is_failing(*verdict) ? 1 : 0;
+  if (*verdict == row.health_json) co_return;
+  row.health_json = *verdict;
   refresh_view(row);
   const base::Nanos at = core_.wall();
   const auto noted = co_await core_.commit("health", [&](Tx& tx) -> base::Result<void> {
     tx.set_health(row.vm_id, row.generation, row.health_json, row.view_json);
-    tx.add_event(vm_event(row, "vm.health_changed", at, text));
-    tx.append_env_event(row.vm_id, "health",
-                        base::json::Writer()
-                            .begin_object()
-                            .key("event")
-                            .string("health")
-                            .key("vm_id")
-                            .string(row.vm_id)
-                            .key("payload")
-                            .raw(text)
-                            .end_object()
-                            .take());
+    tx.add_event(vm_event(row, "vm.health_changed", at, *verdict));
+    tx.append_env_event(row.vm_id, "health", guest_event("health", row.vm_id, *verdict));
     return {};
   });
   if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});

@@ -218,6 +218,15 @@ std::string state_event(const EnvironmentRow& row, std::string_view state, base:
   return out.take();
 }
 
+std::string guest_event(std::string_view kind, std::string_view vm_id, std::string_view payload_json) {
+  Writer out;
+  out.begin_object();
+  text(out, "event", kind);
+  text(out, "vm_id", vm_id);
+  out.key("payload").raw(payload_json).end_object();
+  return out.take();
+}
+
 std::string render_endpoints(const std::vector<host::Endpoint>& endpoints) {
   Writer out;
   out.begin_array();

@@ -37,6 +37,9 @@ std::string render_api_key(const ApiKeyRow& row, std::string_view key = {});
 // The data of a `state` frame, less its id (section 7).
 std::string state_event(const EnvironmentRow& row, std::string_view state, base::Nanos at);
 
+// The data of a frame of kind health, log or snapshot, less its id (section 7): what there is to tell is all in the payload.
+std::string guest_event(std::string_view kind, std::string_view vm_id, std::string_view payload_json);
+
 std::string render_endpoints(const std::vector<host::Endpoint>& endpoints);
 
 }  // namespace fusebox::fleet
