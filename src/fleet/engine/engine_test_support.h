@@ -251,6 +251,17 @@ struct EngineTest : ::testing::Test {
     EXPECT_TRUE(found && *found);
     return **found;
   }
+  std::vector<EnvLogRow> env_logs(const std::string& vm_id) {
+    std::vector<EnvLogRow> all;
+    for (std::uint64_t after = 0;;) {
+      auto page = await(store->get<std::vector<EnvLogRow>>(
+          executor, [&](Reader& reader) { return reader.env_logs(vm_id, {}, {}, after, 1000); }));
+      EXPECT_TRUE(page);
+      if (!page || page->empty()) return all;
+      after = page->back().seq;
+      all.insert(all.end(), page->begin(), page->end());
+    }
+  }
   std::vector<std::string> wire_states(const std::string& vm_id) {
     std::vector<std::string> states;
     auto last = await(

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "fleet/boot_files.h"
+#include "fleet/engine/env_logs.h"
 #include "fleet/secrets/redactor.h"
 
 namespace fusebox::fleet {
@@ -154,8 +155,9 @@ base::Task<base::Result<void>> GuestSetup::run_text(std::string text, base::Nano
   }
   const base::Nanos at = core.wall();
   auto kept = co_await core.commit("script_output", [&](Tx& tx) -> base::Result<void> {
-    if (!result->out.empty()) tx.append_env_log(row.vm_id, "script", at, redacted(material, result->out));
-    if (!result->err.empty()) tx.append_env_log(row.vm_id, "script", at, redacted(material, result->err));
+    for (const std::string* output : {&result->out, &result->err})
+      keep_log(tx, row.vm_id, kScriptLog, at, redacted(material, *output));
+    forget_old_log(tx, row.vm_id, kScriptLog);
     return {};
   });
   if (!kept) co_return kept;

@@ -7,10 +7,11 @@
 #include <string_view>
 #include <utility>
 
+#include "fleet/engine/env_logs.h"
+
 namespace fusebox::fleet {
 namespace {
 
-constexpr std::size_t kKept = 1u << 20;  // of each source
 constexpr base::Nanos kLimit{std::chrono::seconds{5}};
 
 // From the newest back, as many as are kept.
@@ -20,7 +21,7 @@ std::vector<host::LogRecord> newest(std::vector<host::LogRecord> all) {
   for (auto record = all.rbegin(); record != all.rend(); ++record) {
     std::size_t& sum = bytes[record->source];
     sum += record->data.size();
-    if (sum <= kKept) kept.push_back(std::move(*record));
+    if (sum <= kLogBytesKept) kept.push_back(std::move(*record));
   }
   std::ranges::reverse(kept);
   return kept;
@@ -46,7 +47,9 @@ base::Task<std::vector<host::LogRecord>> last_logs(Core& core, EnvironmentRow ro
 }
 
 void write_logs(Tx& tx, const EnvironmentRow& row, const std::vector<host::LogRecord>& logs) {
-  for (const host::LogRecord& record : logs) tx.append_env_log(row.vm_id, record.source, record.at, record.data);
+  for (const host::LogRecord& record : logs) keep_log(tx, row.vm_id, record.source, record.at, record.data);
+  const bool adds = std::ranges::find(logs, kScriptLog, &host::LogRecord::source) != logs.end();
+  if (adds) forget_old_log(tx, row.vm_id, kScriptLog);
 }
 
 }  // namespace fusebox::fleet

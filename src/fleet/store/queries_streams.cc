@@ -84,6 +84,17 @@ constexpr Write kAppendLog{
         "SELECT e.vm_id, e.incarnation, v.p2, COALESCE((SELECT MAX(l.seq) FROM orchestrator_env_logs AS l "
         "WHERE l.vm_id = e.vm_id AND l.incarnation = e.incarnation), 0) + 1, v.p3, v.p4 "
         "FROM {rows} JOIN orchestrator_vms AS e ON e.vm_id = v.p1"};
+// The sizes alone are looked at, not the data.
+constexpr Write kTrimLog{
+    .kind = Write::Kind::remove,
+    .table = "orchestrator_env_logs",
+    .types = "tti",
+    .alone = true,
+    .text =
+        "DELETE FROM orchestrator_env_logs WHERE vm_id = ?1 AND source = ?2 AND (incarnation, seq) IN "
+        "(SELECT q.incarnation, q.seq FROM (SELECT l.incarnation, l.seq, SUM(LENGTH(l.data)) OVER "
+        "(PARTITION BY l.incarnation ORDER BY l.seq DESC) AS newest FROM orchestrator_env_logs AS l "
+        "WHERE l.vm_id = ?1 AND l.source = ?2) AS q WHERE q.newest > ?3)"};
 constexpr sql::Query kLogIncarnation{"env_log_incarnation", "t",
                                      "SELECT incarnation FROM orchestrator_env_logs WHERE vm_id = ?1 "
                                      "ORDER BY at DESC LIMIT 1"};
@@ -221,6 +232,10 @@ void SqlTx::append_env_log(std::string_view vm_id, std::string_view source, base
   execute(kAppendLog, {vm_id, source, at, data});
 }
 
+void SqlTx::trim_env_log(std::string_view vm_id, std::string_view source, std::uint64_t bytes_max) {
+  execute(kTrimLog, {vm_id, source, bytes_max});
+}
+
 base::Result<std::vector<EnvLogRow>> SqlTx::env_logs(std::string_view vm_id, std::span<const std::string> sources,
                                                      base::Nanos since, std::uint64_t after_seq, std::uint32_t limit) {
   FB_TRY(std::optional<Incarnation> incarnation, incarnation_now(vm_id));
@@ -230,16 +245,23 @@ base::Result<std::vector<EnvLogRow>> SqlTx::env_logs(std::string_view vm_id, std
   }
   if (!incarnation) return std::vector<EnvLogRow>{};
   Filtered query("SELECT vm_id, incarnation, source, seq, at, data FROM orchestrator_env_logs");
-  query.where("vm_id = ", 't', vm_id)
-      .where("incarnation = ", 'b', base::ByteView(*incarnation))
-      .where("seq > ", 'i', after_seq);
-  if (since.count() != 0) query.where("at >= ", 'z', since);
+  std::string wanted = "vm_id = " + query.place('t', vm_id);
+  wanted += " AND incarnation = " + query.place('b', base::ByteView(*incarnation));
+  wanted += " AND seq > " + query.place('i', after_seq);
+  if (since.count() != 0) wanted += " AND at >= " + query.place('z', since);
   if (!sources.empty()) {
     std::string list;
     for (const std::string& source : sources) list += (list.empty() ? "" : ", ") + query.place('t', source);
-    query.where("source IN (" + list + ")");
+    wanted += " AND source IN (" + list + ")";
   }
-  query.append(" ORDER BY seq").limit(limit);
+  // Where the page ends is found by the sizes, before any data is read.
+  query.where(wanted)
+      .where(
+          "seq <= (SELECT MAX(q.seq) FROM (SELECT p.seq, SUM(p.size) OVER (ORDER BY p.seq) - p.size AS ahead FROM "
+          "(SELECT seq, LENGTH(data) AS size FROM orchestrator_env_logs WHERE " +
+          wanted + " ORDER BY seq LIMIT " + query.place('i', limit) + ") AS p) AS q WHERE q.ahead < " +
+          query.place('i', kLogPageBytes) + ")")
+      .append(" ORDER BY seq");
   return all_rows(connection(), query.query("env_logs"), query.values(), log_at);
 }
 

@@ -137,7 +137,8 @@ struct EnvEventRow {  // orchestrator_env_events: what SSE clients read
   base::Nanos created_at{0};
 };
 
-struct EnvLogRow {  // orchestrator_env_logs
+inline constexpr std::uint64_t kLogPageBytes = 1u << 20;  // of one read: what is kept of one source
+struct EnvLogRow {                                        // orchestrator_env_logs
   std::string vm_id{};
   Incarnation incarnation{};
   std::string source{};

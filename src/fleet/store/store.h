@@ -132,6 +132,7 @@ class Reader {
                                                             std::uint64_t after_seq, std::uint32_t limit) = 0;
   // The newest incarnation that has events, also of environments that ended; nothing when there is none.
   virtual base::Result<std::optional<EnvEventRow>> last_env_event(std::string_view vm_id) = 0;
+  // In the order of their numbers; ends after `limit`, and after the record with which they are kLogPageBytes or more.
   virtual base::Result<std::vector<EnvLogRow>> env_logs(std::string_view vm_id, std::span<const std::string> sources,
                                                         base::Nanos since, std::uint64_t after_seq,
                                                         std::uint32_t limit) = 0;
@@ -183,6 +184,8 @@ class Tx : public Reader {
   virtual void append_env_event(std::string_view vm_id, std::string_view kind, std::string_view payload_json) = 0;
   virtual void append_env_log(std::string_view vm_id, std::string_view source, base::Nanos at,
                               std::string_view data) = 0;
+  // Of this source the newest records stay, as many as are `bytes_max` together.
+  virtual void trim_env_log(std::string_view vm_id, std::string_view source, std::uint64_t bytes_max) = 0;
 
   // Guard: the host is active and has room (`exhausted`, name "capacity"; `stale`, name "host" when not active or gone).
   virtual void reserve(const HostReservation& reservation) = 0;

@@ -985,6 +985,56 @@ TEST_P(EveryStore, LogsAreNumberedAcrossSources) {
   EXPECT_EQ(logs({}, 0, 0).size(), 3u) << "logs outlive their environment";
 }
 
+TEST_P(EveryStore, OfALogTheNewestBytesStay) {
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    tx.insert_environment(some_environment("vm-1"));
+    for (const char* data : {"aaaa", "bbbb", "cccc"}) {
+      tx.append_env_log("vm-1", "script", at_us(kSomeDayUs), data);
+      tx.append_env_log("vm-1", "boot", at_us(kSomeDayUs), data);
+    }
+    tx.trim_env_log("vm-1", "script", 8);
+  }));
+  const auto left = [&](const std::string& source) {
+    auto found = store_->get([&](Reader& reader) {
+      return reader.env_logs("vm-1", std::vector<std::string>{source}, base::Nanos{0}, 0, 10);
+    });
+    EXPECT_OK(found);
+    std::string data;
+    for (const EnvLogRow& row : *found) data += row.data;
+    return data;
+  };
+  EXPECT_EQ(left("script"), "bbbbcccc");
+  EXPECT_EQ(left("boot"), "aaaabbbbcccc");
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    tx.append_env_log("vm-1", "script", at_us(kSomeDayUs), "d");
+    tx.trim_env_log("vm-1", "script", 8);
+  }));
+  EXPECT_EQ(left("script"), "ccccd");
+}
+
+TEST_P(EveryStore, APageOfLogsEndsByItsBytesToo) {
+  const std::string half(kLogPageBytes / 2, 'x');
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    tx.insert_environment(some_environment("vm-1"));
+    for (int i = 0; i < 3; ++i) tx.append_env_log("vm-1", "script", at_us(kSomeDayUs), half);
+    tx.append_env_log("vm-1", "script", at_us(kSomeDayUs), half + half + half);
+    tx.append_env_log("vm-1", "script", at_us(kSomeDayUs), "end");
+  }));
+  const auto page = [&](std::uint64_t after, std::uint32_t limit) {
+    auto found = store_->get([&](Reader& reader) { return reader.env_logs("vm-1", {}, base::Nanos{0}, after, limit); });
+    EXPECT_OK(found);
+    std::vector<std::uint64_t> numbers;
+    for (const EnvLogRow& row : *found) numbers.push_back(row.seq);
+    return numbers;
+  };
+  using Numbers = std::vector<std::uint64_t>;
+  EXPECT_EQ(page(0, 10), (Numbers{1, 2}));
+  EXPECT_EQ(page(0, 1), (Numbers{1}));
+  EXPECT_EQ(page(2, 10), (Numbers{3, 4})) << "one that is larger than a page is read all the same";
+  EXPECT_EQ(page(4, 10), (Numbers{5}));
+  EXPECT_EQ(page(5, 10), Numbers{});
+}
+
 TEST_P(EveryStore, SmallTables) {
   ASSERT_OK(store_->put([&](Tx& tx) {
     tx.put_tombstone({.host_id = "h",

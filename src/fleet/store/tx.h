@@ -102,6 +102,7 @@ class SqlTx final : public Tx, private sql::Returned {
   void touch_activity(std::string_view vm_id, base::Nanos at) override;
   void append_env_event(std::string_view vm_id, std::string_view kind, std::string_view payload_json) override;
   void append_env_log(std::string_view vm_id, std::string_view source, base::Nanos at, std::string_view data) override;
+  void trim_env_log(std::string_view vm_id, std::string_view source, std::uint64_t bytes_max) override;
   void reserve(const HostReservation& reservation) override;
   void release(const HostReservation& reservation) override;
   void put_task(const TaskRow& row) override;
