@@ -35,6 +35,12 @@ class ScriptedLease final : public GuestLease {
   host::Provider& provider() const noexcept override { return provider_; }
   bool has_feature(std::string_view) const noexcept override { return false; }
   std::stop_token ended() const noexcept override { return ended_; }
+  base::Result<std::string> redacted(std::string_view text) override {  // its one secret is this word
+    std::string out(text);
+    for (std::size_t at = out.find("hunter22"); at != out.npos; at = out.find("hunter22"))
+      out.replace(at, 8, "[REDACTED]");
+    return out;
+  }
 
  private:
   EnvironmentRow row_;

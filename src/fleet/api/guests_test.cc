@@ -313,6 +313,13 @@ TEST_F(Guests, WhatWasToldIsNotToldAgainWhenItIsKept) {
   EXPECT_EQ(talk.chunk(), "");
 }
 
+TEST_F(Guests, LogsOfAProviderAreToldWithoutSecrets) {
+  provider().log_records = {{std::chrono::seconds{1'700'000'005}, "serial", "login: hunter22\n"}};
+  const std::string told = server_.get("/v1/environments/fuse-a/logs").body;
+  EXPECT_THAT(told, HasSubstr("login: [REDACTED]"));
+  EXPECT_EQ(told.find("hunter22"), std::string::npos);
+}
+
 TEST_F(Guests, LogsOfAnEnvironmentThatDrainsCanBeRead) {
   provider().log_records = {{std::chrono::seconds{1'700'000'005}, "boot", "drained"}};
   row_.state = EnvironmentState::draining;

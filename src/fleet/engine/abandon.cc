@@ -18,11 +18,11 @@ std::unexpected<base::Error> destroyed_meanwhile(const Boot& boot) {
 }
 
 base::Task<base::Result<Outcome>> abandon(Core& core, Boot& boot, base::Error error) {
-  const std::string text = redacted(boot.material, error.message);
+  error.message = redacted(boot.material, error.message);
+  const std::string text = error.message;
   OperationRow op = boot.op;
-  const base::Result<Outcome> outcome = std::unexpected(error);
+  const base::Result<Outcome> outcome = std::unexpected(std::move(error));
   finish_operation(op, outcome, core.wall());
-  op.last_error = text;
   const RequestInfo nobody;
   auto removal = co_await begin_removal(
       core, boot.row, RemovalReason("boot_error", text, TaskStatus::failed, "failed"), nobody,

@@ -196,8 +196,9 @@ base::Task<base::Result<Place>> HostCreate::run() {
     if (made.error().code == base::Errc::stale) co_return std::unexpected(std::move(made.error()));
     if (!place.host || !Sent(made.error()).never_sent()) co_return refusal(made.error());
     if (may_be_there_ || tried_.size() + 1 >= kHostsTried || !boot_.demand.host_pin.empty())
-      co_return refuse(503, "host \"" + boot_.row.host_id + "\" did not answer: " + made.error().message,
-                       {{"host_id", boot_.row.host_id}});
+      co_return refuse(
+          503, "host \"" + boot_.row.host_id + "\" did not answer: " + redacted(boot_.material, made.error().message),
+          {{"host_id", boot_.row.host_id}});
     FB_CO_CHECK(co_await move_to_another_host());
   }
 }

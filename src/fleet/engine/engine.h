@@ -69,6 +69,8 @@ class GuestLease {
   virtual bool has_feature(std::string_view feature) const noexcept = 0;
   // Requested when the environment leaves `running` or the engine closes: streams end.
   virtual std::stop_token ended() const noexcept = 0;
+  // What a guest or its provider said, without the secrets of the environment (1.5).
+  virtual base::Result<std::string> redacted(std::string_view text) = 0;
 };
 
 class Engine {

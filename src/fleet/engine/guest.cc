@@ -3,6 +3,7 @@
 #include "base/certificate.h"
 #include "fleet/engine/guest_setup.h"
 #include "fleet/render/views.h"
+#include "fleet/secrets/redactor.h"
 #include "fleet/secrets/tokens.h"
 
 namespace fusebox::fleet {
@@ -30,6 +31,13 @@ class Lease final : public GuestLease {
   host::Provider& provider() const noexcept override { return *place_.provider; }
   bool has_feature(std::string_view feature) const noexcept override { return place_.has(feature); }
   std::stop_token ended() const noexcept override { return live_->ended.get_token(); }
+  base::Result<std::string> redacted(std::string_view text) override {
+    if (!redactor_) {
+      FB_TRY(const BootMaterial material, open_material(core_.parts.vault, row_));
+      redactor_ = redactor_of(material);
+    }
+    return redactor_->redact(text);
+  }
 
  private:
   void touch() {
@@ -50,6 +58,7 @@ class Lease final : public GuestLease {
   EnvironmentRow row_;
   Place place_;
   std::shared_ptr<LiveEnvironment> live_;
+  std::optional<Redactor> redactor_;  // made when it is first needed: most calls give no text of the guest away
 };
 
 // Records an operation on a running environment: the generation grows, the state may change.
@@ -156,7 +165,7 @@ base::Task<base::Result<void>> run_drain(Core& core, EnvironmentRow row, Operati
                                                 std::move(spec));
     core.heard(place, result);
     if (!result)
-      failure = result.error().message;
+      failure = redacted(material, result.error().message);
     else if (result->exit.exit_code != 0)
       failure = "drain command ended with exit " + std::to_string(result->exit.exit_code);
   } else {
@@ -222,7 +231,8 @@ base::Task<base::Result<void>> run_rotation(Core& core, EnvironmentRow row, Oper
     GuestSetup with_old{core, row, &op, old, place};
     auto restored = co_await with_old.upload(false);
     if (restored) (void)co_await with_old.start_agent(false);
-    base::Result<Outcome> outcome = refuse(500, done.error().message, {{"vm_id", row.vm_id}});
+    // Its own part has taken the new credentials out; an agent may repeat the old ones.
+    base::Result<Outcome> outcome = refuse(500, redacted(old, done.error().message), {{"vm_id", row.vm_id}});
     const auto ended = co_await end_operation(core, row, op, outcome, {});
     if (!ended) co_return ended;
     co_return std::unexpected(std::move(outcome.error()));
@@ -278,7 +288,10 @@ base::Task<base::Result<void>> put_secrets(Core& core, RequestInfo info, std::st
     spec.timeout = std::chrono::seconds{120};
     auto result =
         co_await place.provider->exec(core.context(row, nullptr, seconds{135}), row.host_vm_name, std::move(spec));
-    if (!result) co_return std::unexpected(std::move(result.error()));
+    if (!result) {
+      result.error().message = redacted(material, result.error().message);
+      co_return std::unexpected(std::move(result.error()));
+    }
     if (result->exit.exit_code != 0) co_return refuse(500, "services could not be restarted");
   }
   co_return base::Result<void>{};

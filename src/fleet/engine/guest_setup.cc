@@ -5,7 +5,6 @@
 #include "base/json.h"
 #include "fleet/boot_files.h"
 #include "fleet/engine/env_logs.h"
-#include "fleet/secrets/redactor.h"
 
 namespace fusebox::fleet {
 namespace {
@@ -22,6 +21,7 @@ constexpr std::size_t kTailBytes = 4 * 1024;           // contract 9.4
 constexpr std::string_view kTmpfsCommand =
     "mountpoint -q /fuse || { mkdir -p /fuse && mount -t tmpfs -o size=16m,mode=0700 tmpfs /fuse; }";
 
+// Of a text that is without secrets: one that a cut went through would not be found.
 std::string tail(std::string_view text) {
   return base::to_utf8(text.substr(text.size() - std::min(text.size(), kTailBytes)));
 }
@@ -46,10 +46,14 @@ GuestKind guest_kind(std::string_view backend) noexcept {
   return {.profile_files = true, .agent = true, .scripts = true};
 }
 
-std::string redacted(const BootMaterial& material, std::string_view text) {
+Redactor redactor_of(const BootMaterial& material) {
   std::vector<std::string_view> values{material.token, material.request.gateway_token};
   for (const auto& [key, value] : material.request.secrets) values.push_back(value);
-  return Redactor(values).redact(text);
+  return Redactor(values);
+}
+
+std::string redacted(const BootMaterial& material, std::string_view text) {
+  return redactor_of(material).redact(text);
 }
 
 base::Task<base::Result<host::ExecResult>> GuestSetup::sh(std::vector<std::string> argv, base::Nanos limit) {
@@ -72,7 +76,7 @@ base::Task<base::Result<void>> GuestSetup::mount_tmpfs() {
     const bool no_exec = done.error().code == base::Errc::unsupported ||
                          (failure != nullptr && (failure->status == 404 || failure->status == 405));
     if (!no_exec || core.parts.options.guest_tmpfs == "require")
-      co_return refuse(500, "tmpfs for secrets could not be mounted: " + done.error().message);
+      co_return refuse(500, "tmpfs for secrets could not be mounted: " + redacted(material, done.error().message));
     core.parts.meters.secrets_persistent();
     const base::Nanos at = core.wall();
     co_return co_await core.commit("secrets_persistent", [&](Tx& tx) -> base::Result<void> {
@@ -82,7 +86,7 @@ base::Task<base::Result<void>> GuestSetup::mount_tmpfs() {
   }
   if (done->exit.exit_code != 0)
     co_return refuse(500, "tmpfs for secrets could not be mounted: exit " + std::to_string(done->exit.exit_code) + " " +
-                              tail(done->err));
+                              tail(redacted(material, done->err)));
   co_return base::Result<void>{};
 }
 
@@ -95,7 +99,7 @@ base::Task<base::Result<void>> GuestSetup::upload_one(GuestFile file) {
     if (done || done.error().code == base::Errc::stale) break;
   }
   if (!done && done.error().code != base::Errc::stale)
-    co_return refuse(500, "upload of " + file.path + " failed: " + done.error().message);
+    co_return refuse(500, "upload of " + file.path + " failed: " + redacted(material, done.error().message));
   co_return done;
 }
 
@@ -132,8 +136,8 @@ base::Task<base::Result<void>> GuestSetup::upload(bool caller_files) {
 base::Result<void> GuestSetup::script_failed(const host::ExecResult& result, base::Nanos limit) const {
   Details details{{"vm_id", row.vm_id},
                   {"exit_code", std::to_string(result.exit.exit_code)},
-                  {"stdout_tail", redacted(material, tail(result.out))},
-                  {"stderr_tail", redacted(material, tail(result.err))}};
+                  {"stdout_tail", tail(result.out)},
+                  {"stderr_tail", tail(result.err)}};
   if (result.exit.timed_out)
     return refuse(400, "startup script did not complete in time after " + duration_text(limit), std::move(details));
   return refuse(500, "startup script: exec exit " + std::to_string(result.exit.exit_code), std::move(details));
@@ -151,12 +155,13 @@ base::Task<base::Result<void>> GuestSetup::run_text(std::string text, base::Nano
   if (!result) {
     if (result.error().code == base::Errc::stopped)
       co_return refuse(400, "startup script did not complete in time after " + duration_text(limit));
-    co_return refuse(500, what + " failed: " + result.error().message);
+    co_return refuse(500, what + " failed: " + redacted(material, result.error().message));
   }
+  result->out = redacted(material, result->out);
+  result->err = redacted(material, result->err);
   const base::Nanos at = core.wall();
   auto kept = co_await core.commit("script_output", [&](Tx& tx) -> base::Result<void> {
-    for (const std::string* output : {&result->out, &result->err})
-      keep_log(tx, row.vm_id, kScriptLog, at, redacted(material, *output));
+    for (const std::string* output : {&result->out, &result->err}) keep_log(tx, row.vm_id, kScriptLog, at, *output);
     forget_old_log(tx, row.vm_id, kScriptLog);
     return {};
   });

@@ -9,6 +9,7 @@
 
 #include "fleet/engine/boot_material.h"
 #include "fleet/engine/core.h"
+#include "fleet/secrets/redactor.h"
 
 namespace fusebox::fleet {
 
@@ -37,9 +38,11 @@ struct GuestSetup {
   base::Task<base::Result<host::ExecResult>> sh(std::vector<std::string> argv, base::Nanos limit);
   base::Task<base::Result<void>> run_text(std::string text, base::Nanos limit, std::string what);
   base::Task<base::Result<void>> run_steps();
+  // `result`: its output without secrets.
   base::Result<void> script_failed(const host::ExecResult& result, base::Nanos limit) const;
 };
 
+Redactor redactor_of(const BootMaterial& material);
 // A text that may hold secrets of this environment, without them (1.5).
 std::string redacted(const BootMaterial& material, std::string_view text);
 

@@ -7,7 +7,9 @@
 #include <string_view>
 #include <utility>
 
+#include "fleet/engine/boot_material.h"
 #include "fleet/engine/env_logs.h"
+#include "fleet/engine/guest_setup.h"
 
 namespace fusebox::fleet {
 namespace {
@@ -43,7 +45,18 @@ base::Task<std::vector<host::LogRecord>> last_logs(Core& core, EnvironmentRow ro
     if (page->next <= from) break;
     from = page->next;
   }
-  co_return newest(std::move(all));
+  std::vector<host::LogRecord> kept = newest(std::move(all));
+  if (kept.empty()) co_return kept;
+  const auto material = open_material(core.parts.vault, row);
+  if (!material) {  // then nobody knows what in them is secret
+    core.log(base::LogLevel::warn, "logs of an environment are not kept: its secrets cannot be read",
+             {{"vm_id", row.vm_id}});
+    kept.clear();
+    co_return kept;
+  }
+  const Redactor redactor = redactor_of(*material);
+  for (host::LogRecord& record : kept) record.data = redactor.redact(record.data);
+  co_return kept;
 }
 
 void write_logs(Tx& tx, const EnvironmentRow& row, const std::vector<host::LogRecord>& logs) {

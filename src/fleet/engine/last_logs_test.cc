@@ -30,6 +30,16 @@ TEST_F(LastLogs, AreReadableAfterTheEnd) {
   EXPECT_EQ(kept(), (Texts{"boot first", "serial second", "boot third"}));
 }
 
+TEST_F(LastLogs, AreWithoutSecrets) {
+  add_host("h1");
+  CreateRequest wanted = request("a");
+  wanted.secrets.emplace("KEY", "hunter22");
+  ASSERT_TRUE(await(engine->create(executor, {}, wanted)));
+  log("boot", "hunter22");
+  ASSERT_TRUE(await(engine->destroy(executor, {}, "fuse-a")));
+  EXPECT_EQ(env_logs("fuse-a").front().data, "[REDACTED]");
+}
+
 TEST_F(LastLogs, OfEachSourceTheNewestMegabyteIsKept) {
   add_host("h1");
   ASSERT_TRUE(create("a"));

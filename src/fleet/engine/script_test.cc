@@ -60,5 +60,70 @@ TEST_F(Script, OfWhatManyStepsSaidTheNewestMegabyteIsKept) {
   EXPECT_TRUE(all.starts_with("a") && all.ends_with("bend"));
 }
 
+std::string detail(const base::Error& error, const std::string& key) {
+  const ApiErrorDetail all = api_detail(error);
+  const auto found = all.details.find(key);
+  return found == all.details.end() ? "" : found->second;
+}
+
+TEST_F(Script, ATailIsCutAfterItsSecretsAreOut) {
+  const std::string secret = "0123456789abcdef";
+  ends(3, "x" + secret + std::string(4096 - 8, '.'), secret);
+  const auto failed = create_with(0, secret);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().message, "startup script: exec exit 3");
+  EXPECT_EQ(detail(failed.error(), "stdout_tail"), "EDACTED]" + std::string(4096 - 8, '.')) << "no end of a secret";
+  EXPECT_EQ(detail(failed.error(), "stderr_tail"), "[REDACTED]");
+  EXPECT_EQ(kept().find("abcdef"), std::string::npos);
+}
+
+TEST_F(Script, NoTextOfAnAgentGivesASecretAway) {
+  const std::string secret = "hunter22";
+  using Call = host::ProviderCall;
+  for (const Call call : {Call::create, Call::upload, Call::exec, Call::start_agent}) {
+    SCOPED_TRACE(static_cast<int>(call));
+    host("h1").faults.plan(call, {.how = host::ProviderFault::How::fail,
+                                  .error = {base::Errc::io, "cannot take hunter22", {}, nullptr},
+                                  .times = host::kAlways});
+    results.clear();
+    ends(0, "");
+    RequestInfo info;
+    info.route = "POST /v1/environments";
+    info.idempotency_key = "k" + std::to_string(static_cast<int>(call));
+    CreateRequest wanted = request("a");
+    wanted.secrets.emplace("KEY", secret);
+    wanted.startup_script = "run";
+    const auto failed = await(engine->create(executor, info, wanted));
+    ASSERT_FALSE(failed);
+    EXPECT_NE(failed.error().message.find("cannot take [REDACTED]"), std::string::npos) << failed.error().message;
+    const auto op = await(store->get<std::optional<OperationRow>>(executor, [&](Reader& reader) {
+      return reader.operation_of_key("master POST /v1/environments", info.idempotency_key);
+    }));
+    ASSERT_TRUE(op && *op);
+    EXPECT_EQ((*op)->response_json.find(secret), std::string::npos) << (*op)->response_json;
+    EXPECT_EQ((*op)->last_error.find(secret), std::string::npos);
+    host("h1").faults.clear();
+  }
+}
+
+TEST_F(Script, NorDoesOneOfADrainOrOfNewSecrets) {
+  const auto cannot = [this](host::ProviderCall call) {
+    host("h1").faults.plan(call, {.how = host::ProviderFault::How::fail,
+                                  .error = {base::Errc::io, "cannot take hunter22", {}, nullptr},
+                                  .times = host::kAlways});
+  };
+  ends(0, "");
+  ASSERT_TRUE(create_with(0, "hunter22"));
+  cannot(host::ProviderCall::upload);
+  const auto stored = await(engine->put_secrets(executor, {}, "fuse-a", {{"KEY", "hunter22"}}, false));
+  ASSERT_FALSE(stored);
+  EXPECT_NE(stored.error().message.find("cannot take [REDACTED]"), std::string::npos) << stored.error().message;
+  host("h1").faults.clear();
+  cannot(host::ProviderCall::exec);
+  const auto drained = await(engine->drain(executor, {}, "fuse-a"));
+  ASSERT_FALSE(drained);
+  EXPECT_NE(drained.error().message.find("cannot take [REDACTED]"), std::string::npos) << drained.error().message;
+}
+
 }  // namespace
 }  // namespace fusebox::fleet

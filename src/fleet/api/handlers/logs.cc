@@ -119,8 +119,13 @@ class LogTail {
       auto page = co_await with_guest<Page>(
           {call_.services.engine, call_.home(), info, call_.id(), Engine::GuestUse::logs},
           [this, &info](GuestLease& guest) -> base::Task<base::Result<Page>> {
-            co_return co_await guest.provider().logs(context_for(guest, info, kLogLimit), guest.row().host_vm_name,
-                                                     wanted_.sources, provided_);
+            auto told = co_await guest.provider().logs(context_for(guest, info, kLogLimit), guest.row().host_vm_name,
+                                                       wanted_.sources, provided_);
+            if (!told) co_return told;
+            for (host::LogRecord& record : told->records) {
+              FB_CO_TRY(record.data, guest.redacted(record.data));
+            }
+            co_return told;
           });
       if (!page || page->records.empty()) break;
       const bool moved = page->next > provided_;
