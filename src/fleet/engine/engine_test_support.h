@@ -262,19 +262,35 @@ struct EngineTest : ::testing::Test {
       all.insert(all.end(), page->begin(), page->end());
     }
   }
-  std::vector<std::string> wire_states(const std::string& vm_id) {
-    std::vector<std::string> states;
+  // Of its newest incarnation.
+  std::vector<EnvEventRow> env_events(const std::string& vm_id) {
     auto last = await(
         store->get<std::optional<EnvEventRow>>(executor, [&](Reader& reader) { return reader.last_env_event(vm_id); }));
-    if (!last || !*last) return states;
+    if (!last || !*last) return {};
     const Incarnation incarnation = (*last)->incarnation;
     auto events = await(store->get<std::vector<EnvEventRow>>(
         executor, [&](Reader& reader) { return reader.env_events(vm_id, incarnation, 0, 100); }));
-    for (const EnvEventRow& event : *events) {
+    EXPECT_TRUE(events);
+    return *events;
+  }
+  std::vector<std::string> wire_states(const std::string& vm_id) {
+    std::vector<std::string> states;
+    for (const EnvEventRow& event : env_events(vm_id)) {
+      if (event.kind != "state") continue;
       const auto document = base::json::parse(event.payload_json);
       states.push_back(document->root->find("state")->string());
     }
     return states;
+  }
+  // Of one entity, oldest first.
+  std::vector<EventRow> audit_of(const std::string& entity_id) {
+    EventFilter filter;
+    filter.entity_id = entity_id;
+    auto events = await(
+        store->get<std::vector<EventRow>>(executor, [&](Reader& reader) { return reader.events(filter, 0, 100); }));
+    EXPECT_TRUE(events);
+    std::ranges::reverse(*events);
+    return *events;
   }
 
  private:

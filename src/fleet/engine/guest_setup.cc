@@ -17,6 +17,7 @@ constexpr base::Nanos kAgentLimit{seconds{240}};
 constexpr base::Nanos kScriptSlack{seconds{5}};
 constexpr std::size_t kUploadsAtOnce = 8;              // contract 9.4
 constexpr std::size_t kScriptArgumentMax = 96 * 1024;  // contract 9.4
+constexpr std::int32_t kExitTimedOut = 124;            // contract 5.4
 constexpr std::size_t kTailBytes = 4 * 1024;           // contract 9.4
 constexpr std::string_view kTmpfsCommand =
     "mountpoint -q /fuse || { mkdir -p /fuse && mount -t tmpfs -o size=16m,mode=0700 tmpfs /fuse; }";
@@ -144,6 +145,7 @@ base::Result<void> GuestSetup::script_failed(const host::ExecResult& result, bas
 }
 
 base::Task<base::Result<void>> GuestSetup::run_text(std::string text, base::Nanos limit, std::string what) {
+  exit_code = -1;
   std::vector<std::string> argv{"sh", "-lc", text};
   if (place.has("guest-channel") || text.size() > kScriptArgumentMax) {
     GuestFile file{.path = "/fuse/startup.sh", .bytes = std::move(text), .mode = 0600};
@@ -153,10 +155,13 @@ base::Task<base::Result<void>> GuestSetup::run_text(std::string text, base::Nano
   }
   auto result = co_await sh(std::move(argv), limit);
   if (!result) {
-    if (result.error().code == base::Errc::stopped)
+    if (result.error().code == base::Errc::stopped) {
+      exit_code = kExitTimedOut;
       co_return refuse(400, "startup script did not complete in time after " + duration_text(limit));
+    }
     co_return refuse(500, what + " failed: " + redacted(material, result.error().message));
   }
+  exit_code = result->exit.exit_code;
   result->out = redacted(material, result->out);
   result->err = redacted(material, result->err);
   const base::Nanos at = core.wall();
@@ -184,7 +189,7 @@ base::Task<base::Result<void>> GuestSetup::run_steps() {
     if (!step.key.empty()) event.key("key").string(step.key);
     event.key("cached").boolean(false);
     event.key("duration_ms").integer((core.now() - began).count() / 1'000'000);
-    event.key("exit_code").integer(done ? 0 : 1).end_object();
+    event.key("exit_code").integer(exit_code).end_object();
     const std::string payload = event.take();
     auto told = co_await core.commit("script_step", [&](Tx& tx) -> base::Result<void> {
       tx.append_env_event(row.vm_id, "step", payload);

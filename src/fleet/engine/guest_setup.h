@@ -4,6 +4,7 @@
 // Contract control-plane.md 9.2, 9.4 steps 6-9, 9.5
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct GuestSetup {
   const OperationRow* op;
   const BootMaterial& material;
   Place place;
+  std::int32_t exit_code = -1;  // of the script or step that ran last; -1: it is not known how it ended
 
   base::Task<base::Result<void>> mount_tmpfs();
   base::Task<base::Result<void>> upload(bool caller_files);

@@ -39,6 +39,15 @@ struct Script : EngineTest {
     }
     return all;
   }
+  std::vector<std::int64_t> exit_codes() {
+    std::vector<std::int64_t> codes;
+    for (const EnvEventRow& event : env_events("fuse-a")) {
+      if (event.kind != "step") continue;
+      const auto document = base::json::parse(event.payload_json);
+      codes.push_back(document->root->find("exit_code")->as_i64().value_or(-99));
+    }
+    return codes;
+  }
   std::vector<base::Result<host::ExecResult>> results;  // of scripts and steps to come
 };
 
@@ -58,6 +67,25 @@ TEST_F(Script, OfWhatManyStepsSaidTheNewestMegabyteIsKept) {
   EXPECT_LE(all.size(), kLogBytesKept);
   EXPECT_GT(all.size(), kLogBytesKept - 2 * kLogRecordBytesMax) << "whole records go";
   EXPECT_TRUE(all.starts_with("a") && all.ends_with("bend"));
+}
+
+TEST_F(Script, AStepIsToldWithTheStatusItEndedWith) {
+  ends(0, "");
+  ends(7, "");
+  ASSERT_FALSE(create_with(3));
+  EXPECT_EQ(exit_codes(), (std::vector<std::int64_t>{0, 7}));
+}
+
+TEST_F(Script, AStepThatHadNoAnswerInTimeIsToldAsOne) {
+  results.emplace_back(base::fail(base::Errc::stopped, "late"));
+  ASSERT_FALSE(create_with(1));
+  EXPECT_EQ(exit_codes(), (std::vector<std::int64_t>{124}));
+}
+
+TEST_F(Script, AStepThatCouldNotRunHasNoStatus) {
+  results.emplace_back(base::fail(base::Errc::unavailable, "gone"));
+  ASSERT_FALSE(create_with(1));
+  EXPECT_EQ(exit_codes(), (std::vector<std::int64_t>{-1}));
 }
 
 std::string detail(const base::Error& error, const std::string& key) {
