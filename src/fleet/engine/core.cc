@@ -133,7 +133,10 @@ host::CallContext Core::context(const EnvironmentRow& row, const OperationRow* o
   host::CallContext context;
   context.generation = row.generation;
   context.limit = limit;
-  if (op != nullptr) context.op_id = op->op_id;
+  if (op != nullptr) {
+    context.op_id = op->op_id;
+    context.request_id = op->request_id;
+  }
   return context;
 }
 
@@ -165,6 +168,7 @@ OperationRow Core::new_operation(std::string_view kind, const EnvironmentRow& ro
   op.created_at = op.updated_at = wall();
   op.lease_until = op.created_at + std::chrono::floor<std::chrono::microseconds>(parts.options.operation_lease);
   op.attempts = 1;
+  op.request_id = info.request_id;
   return op;
 }
 
@@ -227,8 +231,17 @@ EventRow vm_event(const EnvironmentRow& row, std::string_view type, base::Nanos 
 EventRow task_event(const EnvironmentRow& row, std::string_view type, base::Nanos at, std::string payload_json) {
   return event_of("task", row.task_id, type, at, std::move(payload_json));
 }
-std::string reason_json(std::string_view reason) {
-  return base::json::Writer().begin_object().key("reason").string(base::to_utf8(reason)).end_object().take();
+std::string reason_json(std::string_view reason, std::string_view request_id) {
+  base::json::Writer out;
+  out.begin_object().key("reason").string(base::to_utf8(reason));
+  if (!request_id.empty()) out.key("request_id").string(request_id);
+  return out.end_object().take();
+}
+std::string request_json(std::string_view request_id) {
+  base::json::Writer out;
+  out.begin_object();
+  if (!request_id.empty()) out.key("request_id").string(request_id);
+  return out.end_object().take();
 }
 
 void enter_state(EnvironmentRow& row, EnvironmentState state, base::Nanos at) {

@@ -137,7 +137,9 @@ EventRow vm_event(const EnvironmentRow& row, std::string_view type, base::Nanos 
 EventRow task_event(const EnvironmentRow& row, std::string_view type, base::Nanos at, std::string payload_json = "{}");
 EventRow event_of(std::string_view entity, std::string_view id, std::string_view type, base::Nanos at,
                   std::string payload_json = "{}");
-std::string reason_json(std::string_view reason);
+// What an event says of its cause; `request_id` where a request was it.
+std::string reason_json(std::string_view reason, std::string_view request_id = {});
+std::string request_json(std::string_view request_id);  // {} where there is none
 
 // Row and SSE event of one transition: state, times, view. `expected` is the generation the row had when it was read.
 void enter_state(EnvironmentRow& row, EnvironmentState state, base::Nanos at);

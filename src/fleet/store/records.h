@@ -183,6 +183,7 @@ struct OperationRow {
   std::int32_t attempts = 0;
   std::string error_code, last_error;
   base::Nanos created_at{0}, updated_at{0}, finished_at{0};
+  std::string request_id;  // of the request it serves, for agents and events; not stored: nobody waits after a crash
 };
 
 struct TombstoneRow {
