@@ -13,8 +13,17 @@ SealedPlace of_vm(std::string_view vm_id, std::string_view column) {
   return {"orchestrator_vms", vm_id, column};
 }
 base::Result<std::string> open_text(const Vault& vault, const SealedPlace& place, base::ByteView sealed) {
-  FB_TRY(const base::Bytes plain, vault.open(sealed, place));
-  return std::string(base::as_text(plain));
+  FB_TRY(base::Bytes plain, vault.open(sealed, place));
+  std::string text(base::as_text(plain));
+  base::wipe(plain);
+  return text;
+}
+base::Result<base::SecretText> open_secret(const Vault& vault, const SealedPlace& place, base::ByteView sealed) {
+  FB_TRY(std::string text, open_text(vault, place, sealed));
+  return base::SecretText(std::move(text));
+}
+base::Result<base::Bytes> seal_text(const Vault& vault, const SealedPlace& place, const base::SecretText& text) {
+  return vault.seal(base::as_bytes(text.view()), place);
 }
 
 std::string text_of(const base::json::Node& object, std::string_view key) {
@@ -22,38 +31,55 @@ std::string text_of(const base::json::Node& object, std::string_view key) {
   return found != nullptr && found->is_string() ? found->string() : std::string();
 }
 
-std::string secrets_json(const StringMap& secrets) {
+base::SecretText secrets_json(const StringMap& secrets) {
   base::json::Writer out;
   out.begin_object();
   for (const auto& [key, value] : secrets) out.key(key).string(value);
-  return out.end_object().take();
+  return base::SecretText(out.end_object().take());
 }
 
 }  // namespace
 
+BootMaterial& BootMaterial::operator=(BootMaterial from) noexcept {
+  std::swap(request, from.request);
+  token.swap(from.token);
+  cert_pem.swap(from.cert_pem);
+  key_pem.swap(from.key_pem);
+  return *this;
+}
+
+BootMaterial::~BootMaterial() {
+  for (auto& [name, value] : request.secrets) base::wipe(value);
+  base::wipe(request.gateway_token);
+  base::wipe(token);
+  base::wipe(key_pem);
+}
+
 base::Result<void> seal_material(Vault& vault, const BootMaterial& material, EnvironmentRow& row) {
+  const base::SecretText request(write_create(material.request));
   base::json::Writer out;
-  out.begin_object().key("request").raw(write_create(material.request));
+  out.begin_object().key("request").raw(request.view());
   out.key("cert_pem").string(material.cert_pem).key("key_pem").string(material.key_pem).end_object();
-  FB_TRY(row.boot_sealed, vault.seal(base::as_bytes(out.text()), of_vm(row.vm_id, "boot_encrypted")));
+  FB_TRY(row.boot_sealed, seal_text(vault, of_vm(row.vm_id, "boot_encrypted"), base::SecretText(out.take())));
   FB_TRY(row.auth_token_sealed, vault.seal(base::as_bytes(material.token), of_vm(row.vm_id, "auth_token_encrypted")));
   FB_TRY(row.secrets_sealed,
-         vault.seal(base::as_bytes(secrets_json(material.request.secrets)), of_vm(row.vm_id, "secrets_encrypted")));
+         seal_text(vault, of_vm(row.vm_id, "secrets_encrypted"), secrets_json(material.request.secrets)));
   return {};
 }
 
 base::Result<BootMaterial> open_material(Vault& vault, const EnvironmentRow& row) {
   BootMaterial material;
   FB_TRY(material.token, open_text(vault, of_vm(row.vm_id, "auth_token_encrypted"), row.auth_token_sealed));
-  FB_TRY(const std::string boot, open_text(vault, of_vm(row.vm_id, "boot_encrypted"), row.boot_sealed));
-  FB_TRY(const auto document, base::json::parse(boot));
+  FB_TRY(const base::SecretText boot, open_secret(vault, of_vm(row.vm_id, "boot_encrypted"), row.boot_sealed));
+  FB_TRY(const auto document, base::json::parse(boot.view()));
   material.cert_pem = text_of(*document.root, "cert_pem");
   material.key_pem = text_of(*document.root, "key_pem");
   const auto* request = document.root->find("request");
   if (request == nullptr) return base::fail(base::Errc::corrupt, "boot material of " + row.vm_id + " has no request");
-  FB_TRY(material.request, read_stored_create(base::json::canonical(*request)));
-  FB_TRY(const std::string secrets, open_text(vault, of_vm(row.vm_id, "secrets_encrypted"), row.secrets_sealed));
-  FB_TRY(const auto now, base::json::parse(secrets));
+  const base::SecretText asked(base::json::canonical(*request));
+  FB_TRY(material.request, read_stored_create(asked.view()));
+  FB_TRY(const base::SecretText secrets, open_secret(vault, of_vm(row.vm_id, "secrets_encrypted"), row.secrets_sealed));
+  FB_TRY(const auto now, base::json::parse(secrets.view()));
   material.request.secrets.clear();
   for (std::size_t i = 0; i < now.root->keys().size(); ++i)
     material.request.secrets.emplace(now.root->keys()[i], now.root->elements()[i].string());

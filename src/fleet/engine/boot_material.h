@@ -1,12 +1,13 @@
 // What an environment is booted with beyond its spec: kept sealed with its row, so that a boot can go on after a crash and
 // a guest can be armed again.
 //
-// Owner    secrets and tokens are wiped when it goes.
+// Owner    secrets, tokens and the key are wiped when it goes.
 // Threads  plain value.
 // Contract control-plane.md 9.1-9.3, 16.2 (boot_encrypted)
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -17,6 +18,13 @@
 namespace fusebox::fleet {
 
 struct BootMaterial {
+  BootMaterial() = default;
+  explicit BootMaterial(CreateRequest request_in) : request(std::move(request_in)) {}
+  BootMaterial(const BootMaterial&) = default;
+  BootMaterial(BootMaterial&&) noexcept = default;
+  BootMaterial& operator=(BootMaterial from) noexcept;  // what was here goes with `from`
+  ~BootMaterial();
+
   CreateRequest request;  // as it was asked, secrets as they are now
   std::string token;      // of the guest agent
   std::string cert_pem, key_pem;

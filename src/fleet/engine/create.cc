@@ -195,7 +195,7 @@ base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& i
     if (!boot.row.host_id.empty()) {
       FB_CO_TRY(boot.row.generation, co_await first_generation(core, boot.row.host_id, boot.row.host_vm_name));
     }
-    boot.material = BootMaterial{.request = request, .token = {}, .cert_pem = {}, .key_pem = {}};
+    boot.material = BootMaterial(request);
     FB_CO_CHECK(make_credentials(core, boot.row, boot.material));
     FB_CO_CHECK(seal_material(core.parts.vault, boot.material, boot.row));
     boot.op = core.new_operation(origin.kind, boot.row, info);
