@@ -1,6 +1,8 @@
 #include "fleet/engine/env_logs.h"
 
 #include "base/bytes.h"
+#include "base/json.h"
+#include "fleet/render/views.h"
 
 namespace fusebox::fleet {
 namespace {
@@ -23,6 +25,17 @@ void keep_log(Tx& tx, std::string_view vm_id, std::string_view source, base::Nan
     tx.append_env_log(vm_id, source, at, record);
     text.remove_prefix(record.size());
   }
+}
+
+void tell_log(Tx& tx, std::string_view vm_id, std::string_view source, base::Nanos at, std::string_view text) {
+  if (text.empty()) return;
+  const bool whole = text.size() <= kLogToldBytesMax;
+  if (!whole) text.remove_prefix(text.size() - kLogToldBytesMax);
+  base::json::Writer payload;
+  payload.begin_object().key("at").string(api_time(at)).key("source").string(source);
+  payload.key("data").string(base::to_utf8(text));
+  if (!whole) payload.key("truncated").boolean(true);
+  tx.append_env_event(vm_id, "log", guest_event("log", vm_id, payload.end_object().text()));
 }
 
 void forget_old_log(Tx& tx, std::string_view vm_id, std::string_view source) {

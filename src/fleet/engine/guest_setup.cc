@@ -166,7 +166,10 @@ base::Task<base::Result<void>> GuestSetup::run_text(std::string text, base::Nano
   result->err = redacted(material, result->err);
   const base::Nanos at = core.wall();
   auto kept = co_await core.commit("script_output", [&](Tx& tx) -> base::Result<void> {
-    for (const std::string* output : {&result->out, &result->err}) keep_log(tx, row.vm_id, kScriptLog, at, *output);
+    for (const std::string* output : {&result->out, &result->err}) {
+      keep_log(tx, row.vm_id, kScriptLog, at, *output);
+      tell_log(tx, row.vm_id, kScriptLog, at, *output);
+    }
     forget_old_log(tx, row.vm_id, kScriptLog);
     return {};
   });

@@ -280,6 +280,35 @@ TEST_F(Lifecycle, ASnapshotIsMadeRestoredAndDeleted) {
   EXPECT_EQ(status_of(await(engine->delete_snapshot(executor, {}, id)).error()), 404);
 }
 
+TEST_F(Lifecycle, WhoFollowsAnEnvironmentHearsOfItsSnapshotsWhileItIsThere) {
+  ASSERT_TRUE(create("a"));
+  const auto made = await(engine->snapshot(executor, {}, "fuse-a", {}));
+  ASSERT_TRUE(made) << made.error().message;
+  const std::string id = field(made->json, "id");
+  const auto other = await(engine->snapshot(executor, {}, "fuse-a", {}));
+  ASSERT_TRUE(other);
+  const std::string later = field(other->json, "id");
+  ASSERT_TRUE(await(engine->restore(executor, {}, id)));
+  ASSERT_TRUE(await(engine->delete_snapshot(executor, {}, later)));
+  const auto told = [&] {
+    std::vector<std::string> payloads;
+    for (const EnvEventRow& event : env_events("fuse-a"))
+      if (event.kind == "snapshot") payloads.push_back(event.payload_json);
+    return payloads;
+  };
+  const auto event = [](const std::string& action, const std::string& snapshot_id) {
+    return R"({"event":"snapshot","vm_id":"fuse-a","payload":{"action":")" + action + R"(","snapshot_id":")" +
+           snapshot_id + R"("}})";
+  };
+  EXPECT_EQ(told(), (std::vector<std::string>{event("created", id), event("created", later), event("restored", id),
+                                              event("deleted", later)}));
+  ASSERT_TRUE(await(engine->destroy(executor, {}, "fuse-a")));
+  clock.advance(seconds{1});
+  ASSERT_TRUE(create("a"));
+  ASSERT_TRUE(await(engine->delete_snapshot(executor, {}, id)));
+  EXPECT_EQ(told(), std::vector<std::string>{}) << "one that has the name has not the snapshots";
+}
+
 TEST_F(Lifecycle, AnotherTenantSeesNothing) {
   RequestInfo mine;
   mine.caller.tenant = "t1";

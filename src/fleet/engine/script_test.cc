@@ -57,6 +57,18 @@ TEST_F(Script, WhatItSaidIsKept) {
   EXPECT_EQ(kept(), "outerr");
 }
 
+TEST_F(Script, WhoFollowsTheEnvironmentHearsWhatItSays) {
+  ends(0, std::string(kLogToldBytesMax, 'x') + "end", "err");
+  ASSERT_TRUE(create_with(0));
+  std::vector<std::string> told;
+  for (const EnvEventRow& event : env_events("fuse-a"))
+    if (event.kind == "log") told.push_back(event.payload_json);
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_TRUE(told[0].starts_with(R"({"event":"log","vm_id":"fuse-a","payload":{"at":")")) << told[0];
+  EXPECT_TRUE(told[0].ends_with(R"(xend","truncated":true}})")) << told[0].substr(told[0].size() - 40);
+  EXPECT_TRUE(told[1].ends_with(R"("source":"script","data":"err"}})")) << told[1];
+}
+
 TEST_F(Script, OfWhatManyStepsSaidTheNewestMegabyteIsKept) {
   const std::string much(kLogBytesKept / 2 + 7, 'a');
   ends(0, std::string(3 * kLogBytesKept, 'x'));

@@ -1,5 +1,6 @@
 // Snapshots: asked of a host, found again when it is not known how that ended.
 #include "fleet/engine/create.h"
+#include "fleet/engine/snapshot_events.h"
 #include "fleet/engine/snapshot_rows.h"
 #include "fleet/engine/snapshots.h"
 #include "fleet/render/views.h"
@@ -36,7 +37,7 @@ base::Task<base::Result<void>> commit_ready(Core& core, SnapshotRow snapshot, co
     tx.update_snapshot(snapshot, SnapshotState::creating);
     if (op != nullptr) tx.update_operation(*op);
     tx.add_event(event_of("snapshot", named, "snapshot.created", at));
-    return {};
+    return tell_environment(tx, snapshot, "created");
   });
 }
 

@@ -1,6 +1,7 @@
 // Snapshots: their bytes and their rows deleted, on request or by the reconciler.
 #include <algorithm>
 
+#include "fleet/engine/snapshot_events.h"
 #include "fleet/engine/snapshots.h"
 
 namespace fusebox::fleet {
@@ -17,6 +18,7 @@ base::Task<base::Result<void>> commit_deleted(Core& core, const SnapshotRow& sna
   co_return co_await core.commit("snapshot_deleted", [&](Tx& tx) -> base::Result<void> {
     tx.delete_snapshot(snapshot.snapshot_id);
     tx.add_event(event_of("snapshot", snapshot.snapshot_id, event, at));
+    FB_CHECK(tell_environment(tx, snapshot, "deleted"));
     if (!leaked) return {};
     tx.put_leaked_artifact({.host_id = snapshot.host_id,
                             .snapshot_id = snapshot.snapshot_id,

@@ -1,6 +1,7 @@
 // Snapshots: restored in place.
 #include "fleet/engine/create.h"
 #include "fleet/engine/rearm.h"
+#include "fleet/engine/snapshot_events.h"
 #include "fleet/engine/snapshots.h"
 #include "fleet/render/views.h"
 
@@ -54,8 +55,9 @@ base::Task<base::Result<void>> run_restore(Core& core, EnvironmentRow row, Snaps
     tx.update_snapshot(snapshot, SnapshotState::restoring);
     tx.update_environment(row, row.generation);
     tx.update_operation(op);
-    if (outcome) tx.add_event(event_of("snapshot", snapshot.snapshot_id, "snapshot.restored", at));
-    return {};
+    if (!outcome) return {};
+    tx.add_event(event_of("snapshot", snapshot.snapshot_id, "snapshot.restored", at));
+    return tell_environment(tx, snapshot, "restored");
   });
   core.parts.meters.snapshot_done("restore", row.backend, std::chrono::duration<double>(core.now() - began).count());
   core.parts.meters.operation_ended("restore", outcome ? "done" : "failed");
