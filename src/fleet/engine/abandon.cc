@@ -28,7 +28,7 @@ base::Task<base::Result<Outcome>> abandon(Core& core, Boot& boot, base::Error er
       core, boot.row, RemovalReason("boot_error", text, TaskStatus::failed, "failed"), nobody,
       [&](Tx& tx) -> base::Result<void> {
         tx.update_operation(op);
-        tx.add_event(vm_event(boot.row, "vm.provision_failed", op.finished_at, reason_json(text)));
+        tx.add_event(vm_event(boot.row, "vm.provision_failed", op.finished_at, reason_json(text, op.request_id)));
         return {};
       });
   const bool gone_by_others =

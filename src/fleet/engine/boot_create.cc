@@ -150,7 +150,7 @@ base::Task<base::Result<void>> HostCreate::record_move(EnvironmentRow row) {
     tx.reserve(host_share(row));
     tx.update_environment(row, boot_.row.generation);
     tx.update_operation(op);
-    tx.add_event(vm_event(row, "vm.scheduled", row.updated_at));
+    tx.add_event(vm_event(row, "vm.scheduled", row.updated_at, request_json(op.request_id)));
     return {};
   }));
   core_.hosts.release(boot_.row.host_id, index_share(boot_.row));

@@ -244,6 +244,15 @@ std::string request_json(std::string_view request_id) {
   return out.end_object().take();
 }
 
+std::string secret_names_json(const StringMap& secrets, std::string_view request_id) {
+  base::json::Writer out;
+  out.begin_object().key("names").begin_array();
+  for (const auto& [name, value] : secrets) out.string(name);
+  out.end_array();
+  if (!request_id.empty()) out.key("request_id").string(request_id);
+  return out.end_object().take();
+}
+
 void enter_state(EnvironmentRow& row, EnvironmentState state, base::Nanos at) {
   row.state = state;
   row.state_changed_at = row.updated_at = at;

@@ -140,6 +140,7 @@ EventRow event_of(std::string_view entity, std::string_view id, std::string_view
 // What an event says of its cause; `request_id` where a request was it.
 std::string reason_json(std::string_view reason, std::string_view request_id = {});
 std::string request_json(std::string_view request_id);  // {} where there is none
+std::string secret_names_json(const StringMap& secrets, std::string_view request_id);
 
 // Row and SSE event of one transition: state, times, view. `expected` is the generation the row had when it was read.
 void enter_state(EnvironmentRow& row, EnvironmentState state, base::Nanos at);

@@ -110,8 +110,8 @@ base::Task<base::Result<Outcome>> record_refusal(Core& core, const RequestInfo& 
     tx.put_task(task_of(row, TaskStatus::failed, error.message));
     tx.append_env_event(row.vm_id, "state", state_event(row, "failed", row.created_at));
     tx.delete_environment(row.vm_id, row.generation);
-    tx.add_event(task_event(row, "task.failed", row.created_at, reason_json(error.message)));
-    tx.add_event(vm_event(row, "vm.removed", row.created_at, reason_json("placement")));
+    tx.add_event(task_event(row, "task.failed", row.created_at, reason_json(error.message, info.request_id)));
+    tx.add_event(vm_event(row, "vm.removed", row.created_at, reason_json("placement", info.request_id)));
     return {};
   });
   if (!recorded && recorded.error().code != base::Errc::exists) co_return std::unexpected(std::move(recorded.error()));

@@ -82,7 +82,7 @@ base::Task<base::Result<Began>> begin_on_running(Core& core, RequestInfo info, E
   auto recorded = co_await core.commit(op.step, [&](Tx& tx) -> base::Result<void> {
     tx.update_environment(row, expected);
     tx.insert_operation(op);
-    if (!event.empty()) tx.add_event(vm_event(row, event, at));
+    if (!event.empty()) tx.add_event(vm_event(row, event, at, request_json(op.request_id)));
     if (moves) tx.append_env_event(row.vm_id, "state", state_event(row, to_string(state), at));
     return {};
   });
@@ -116,7 +116,7 @@ base::Task<base::Result<void>> end_operation(Core& core, EnvironmentRow& row, Op
   auto ended = co_await core.commit(op.kind + "_done", [&](Tx& tx) -> base::Result<void> {
     tx.update_environment(row, row.generation);
     tx.update_operation(op);
-    if (!event.empty()) tx.add_event(vm_event(row, event, at));
+    if (!event.empty()) tx.add_event(vm_event(row, event, at, request_json(op.request_id)));
     return {};
   });
   core.parts.meters.operation_ended(op.kind, outcome ? "done" : "failed");

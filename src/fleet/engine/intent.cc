@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/json.h"
 #include "fleet/render/views.h"
 
 namespace fusebox::fleet {
@@ -22,13 +21,14 @@ base::Result<void> check_devices(Tx& tx, const EnvironmentRow& row) {
 
 base::Result<void> write_begun(Tx& tx, const Boot& boot, TaskStatus task) {
   const EnvironmentRow& row = boot.row;
+  const std::string cause = request_json(boot.op.request_id);
   tx.insert_environment(row);
   tx.append_env_event(row.vm_id, "state", state_event(row, "provisioning", row.created_at));
   tx.put_task(task_of(row, task, {}));
   tx.insert_operation(boot.op);
-  tx.add_event(vm_event(row, "vm.provisioning", row.created_at));
-  tx.add_event(task_event(row, "task.assigned", row.created_at));
-  tx.add_event(vm_event(row, "vm.scheduled", row.created_at));
+  tx.add_event(vm_event(row, "vm.provisioning", row.created_at, cause));
+  tx.add_event(task_event(row, "task.assigned", row.created_at, cause));
+  tx.add_event(vm_event(row, "vm.scheduled", row.created_at, cause));
   if (boot.also) return boot.also(tx);
   return {};
 }
@@ -68,16 +68,14 @@ base::Result<void> write_made(Tx& tx, const Boot& boot) {
 void write_running_events(Tx& tx, const Boot& boot) {
   const EnvironmentRow& row = boot.row;
   const base::Nanos at = row.state_changed_at;
+  const std::string cause = request_json(boot.op.request_id);
   tx.append_env_event(row.vm_id, "state", state_event(row, "running", at));
-  tx.add_event(vm_event(row, "vm.running", at));
-  tx.add_event(task_event(row, "task.running", at));
-  if (!boot.material.request.secrets.empty()) {
-    base::json::Writer names;
-    names.begin_object().key("names").begin_array();
-    for (const auto& [name, value] : boot.material.request.secrets) names.string(name);
-    tx.add_event(vm_event(row, "secrets.deployed", at, names.end_array().end_object().take()));
-  }
-  if (!row.source_vm_id.empty() && boot.op.kind == "fork") tx.add_event(vm_event(row, "vm.forked", at));
+  tx.add_event(vm_event(row, "vm.running", at, cause));
+  tx.add_event(task_event(row, "task.running", at, cause));
+  const StringMap& secrets = boot.material.request.secrets;
+  if (!secrets.empty())
+    tx.add_event(vm_event(row, "secrets.deployed", at, secret_names_json(secrets, boot.op.request_id)));
+  if (!row.source_vm_id.empty() && boot.op.kind == "fork") tx.add_event(vm_event(row, "vm.forked", at, cause));
 }
 
 }  // namespace fusebox::fleet

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "base/json.h"
 #include "fleet/engine/engine_test_support.h"
 
@@ -307,6 +309,51 @@ TEST_F(Lifecycle, WhoFollowsAnEnvironmentHearsOfItsSnapshotsWhileItIsThere) {
   ASSERT_TRUE(create("a"));
   ASSERT_TRUE(await(engine->delete_snapshot(executor, {}, id)));
   EXPECT_EQ(told(), std::vector<std::string>{}) << "one that has the name has not the snapshots";
+}
+
+TEST_F(Lifecycle, ARequestIsNamedInTheEventsItCausedAndInTheCallsToItsHost) {
+  add_host("h1");
+  std::set<std::string> heard;  // of calls that change something
+  host("h1").faults.heard = [&](Call call, const host::CallContext& context) {
+    if (call != Call::capacity && call != Call::list && call != Call::logs) heard.insert(context.request_id);
+  };
+  const auto asked_as = [&](const std::string& id) {
+    heard.clear();
+    RequestInfo info;
+    info.request_id = id;
+    return info;
+  };
+  const auto named = [&](const std::string& entity, const std::string& id) {
+    std::vector<std::string> types;
+    for (const EventRow& event : audit_of(entity))
+      if (field(event.payload_json, "request_id") == id) types.push_back(event.event_type);
+    return types;
+  };
+  using Words = std::vector<std::string>;
+  const std::set<std::string> one{"req-1"};
+  CreateRequest wanted = request("a");
+  wanted.secrets.emplace("KEY", "hunter22");
+  ASSERT_TRUE(await(engine->create(executor, asked_as("req-1"), wanted)));
+  EXPECT_EQ(heard, one);
+  EXPECT_EQ(named("fuse-a", "req-1"), (Words{"vm.provisioning", "vm.scheduled", "vm.running", "secrets.deployed"}));
+  EXPECT_EQ(named("a", "req-1"), (Words{"task.assigned", "task.running"}));
+  const auto made = await(engine->snapshot(executor, asked_as("req-2"), "fuse-a", {}));
+  ASSERT_TRUE(made);
+  EXPECT_EQ(heard, std::set<std::string>{"req-2"});
+  const std::string snapshot = field(made->json, "id");
+  ASSERT_TRUE(await(engine->restore(executor, asked_as("req-3"), snapshot)));
+  ASSERT_TRUE(await(engine->delete_snapshot(executor, asked_as("req-4"), snapshot)));
+  EXPECT_EQ(heard, std::set<std::string>{"req-4"});
+  EXPECT_EQ(named(snapshot, "req-2"), Words{"snapshot.created"});
+  EXPECT_EQ(named(snapshot, "req-3"), Words{"snapshot.restored"});
+  EXPECT_EQ(named(snapshot, "req-4"), Words{"snapshot.deleted"});
+  ASSERT_TRUE(await(engine->rotate_token(executor, asked_as("req-5"), "fuse-a")));
+  EXPECT_EQ(named("fuse-a", "req-5"), Words{"vm.token_rotated"});
+  EXPECT_EQ(heard, std::set<std::string>{"req-5"});
+  ASSERT_TRUE(await(engine->destroy(executor, asked_as("req-6"), "fuse-a")));
+  EXPECT_EQ(named("fuse-a", "req-6"), (Words{"vm.destroying", "vm.removed"}));
+  EXPECT_EQ(named("a", "req-6"), Words{"task.failed"});
+  EXPECT_EQ(heard, std::set<std::string>{"req-6"});
 }
 
 TEST_F(Lifecycle, AnotherTenantSeesNothing) {

@@ -30,8 +30,9 @@ base::Result<void> still_the_same(Tx& tx, const EnvironmentRow& row) {
   return base::fail(base::Errc::stale, "environment " + row.vm_id + " has ended");
 }
 
-void write_removed(Tx& tx, const EnvironmentRow& row, const std::string& final_state, base::Nanos at) {
-  tx.add_event(vm_event(row, "vm.removed", at));
+void write_removed(Tx& tx, const EnvironmentRow& row, const OperationRow& op, const std::string& final_state,
+                   base::Nanos at) {
+  tx.add_event(vm_event(row, "vm.removed", at, request_json(op.request_id)));
   tx.put_tombstone({.host_id = row.host_id,
                     .host_vm_name = row.host_vm_name,
                     .vm_id = row.vm_id,
@@ -46,9 +47,9 @@ void write_ended(Tx& tx, const EnvironmentRow& row, const OperationRow& op, cons
   tx.set_task(row.task_id, reason.task, reason.error, at);
   tx.cancel_operations(row.vm_id, op.op_id, at);
   tx.insert_operation(op);
-  tx.add_event(vm_event(row, "vm.destroying", at, reason_json(reason.word)));
-  tx.add_event(task_event(row, reason.task == TaskStatus::completed ? "task.completed" : "task.failed", at,
-                          reason_json(reason.word)));
+  const std::string cause = reason_json(reason.word, op.request_id);
+  tx.add_event(vm_event(row, "vm.destroying", at, cause));
+  tx.add_event(task_event(row, reason.task == TaskStatus::completed ? "task.completed" : "task.failed", at, cause));
 }
 
 // The row goes, and with it its share of the host: both once, because there is one row.
@@ -63,7 +64,7 @@ base::Task<base::Result<void>> commit_removed(Core& core, const EnvironmentRow& 
                        {.kind = "state", .payload_json = state_event(row, final_state, at)});
     if (!row.host_id.empty()) tx.release(host_share(row));
     tx.update_operation(op);
-    write_removed(tx, row, final_state, at);
+    write_removed(tx, row, op, final_state, at);
     return {};
   });
   if (done && !row.host_id.empty()) core.hosts.release(row.host_id, index_share(row));
@@ -104,7 +105,7 @@ base::Task<base::Result<void>> remove_at_once(Core& core, EnvironmentRow row, Re
     tx.end_environment(row.vm_id, expected, {.kind = "state", .payload_json = destroying},
                        {.kind = "state", .payload_json = last});
     write_ended(tx, row, op, reason, at);
-    write_removed(tx, row, final_state, at);
+    write_removed(tx, row, op, final_state, at);
     return {};
   });
   if (recorded) {

@@ -32,11 +32,12 @@ base::Task<base::Result<void>> commit_ready(Core& core, SnapshotRow snapshot, co
     op->snapshot_id = named;
     finish_operation(*op, outcome, at);
   }
+  const std::string cause = request_json(op == nullptr ? std::string_view() : op->request_id);
   co_return co_await core.commit("snapshot_ready", [&](Tx& tx) -> base::Result<void> {
     if (named != chosen) tx.rename_snapshot(chosen, named);
     tx.update_snapshot(snapshot, SnapshotState::creating);
     if (op != nullptr) tx.update_operation(*op);
-    tx.add_event(event_of("snapshot", named, "snapshot.created", at));
+    tx.add_event(event_of("snapshot", named, "snapshot.created", at, cause));
     return tell_environment(tx, snapshot, "created");
   });
 }

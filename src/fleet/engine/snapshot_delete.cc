@@ -13,11 +13,12 @@ using std::chrono::seconds;
 constexpr base::Nanos kDeleteLimit{seconds{60}};
 constexpr int kRetryShiftMax = 6;  // 1, 2, 4 .. 64 minutes
 
-base::Task<base::Result<void>> commit_deleted(Core& core, const SnapshotRow& snapshot, std::string event, bool leaked) {
+base::Task<base::Result<void>> commit_deleted(Core& core, const SnapshotRow& snapshot, std::string event,
+                                              std::string request_id, bool leaked) {
   const base::Nanos at = core.wall();
   co_return co_await core.commit("snapshot_deleted", [&](Tx& tx) -> base::Result<void> {
     tx.delete_snapshot(snapshot.snapshot_id);
-    tx.add_event(event_of("snapshot", snapshot.snapshot_id, event, at));
+    tx.add_event(event_of("snapshot", snapshot.snapshot_id, event, at, request_json(request_id)));
     FB_CHECK(tell_environment(tx, snapshot, "deleted"));
     if (!leaked) return {};
     tx.put_leaked_artifact({.host_id = snapshot.host_id,
@@ -34,10 +35,12 @@ base::Task<base::Result<void>> commit_deleted(Core& core, const SnapshotRow& sna
 
 }  // namespace
 
-base::Task<base::Result<void>> run_snapshot_deletion(Core& core, SnapshotRow snapshot, std::string event) {
+base::Task<base::Result<void>> run_snapshot_deletion(Core& core, SnapshotRow snapshot, std::string event,
+                                                     std::string request_id) {
   FB_CO_TRY(const Place place, core.place_of(snapshot.host_id, snapshot.backend));
   host::CallContext context;
   context.limit = kDeleteLimit;
+  context.request_id = request_id;
   std::string name;
   if (!snapshot.vm_id.empty()) {
     auto row = co_await core.environment(snapshot.vm_id, {});
@@ -46,9 +49,10 @@ base::Task<base::Result<void>> run_snapshot_deletion(Core& core, SnapshotRow sna
   }
   auto deleted = co_await place.provider->delete_snapshot(context, name, snapshot.snapshot_id);
   core.heard(place, deleted);
-  if (deleted) co_return co_await commit_deleted(core, snapshot, event, false);
+  if (deleted) co_return co_await commit_deleted(core, snapshot, event, request_id, false);
   if (deleted.error().code == base::Errc::not_found)
-    co_return co_await commit_deleted(core, snapshot, event, place.host != nullptr && !place.has("snapshot-delete"));
+    co_return co_await commit_deleted(core, snapshot, event, request_id,
+                                      place.host != nullptr && !place.has("snapshot-delete"));
   const base::Nanos at = core.wall();
   const std::string failure = deleted.error().message;
   snapshot.state = SnapshotState::error;
@@ -84,12 +88,13 @@ base::Task<base::Result<void>> delete_snapshot(Core& core, RequestInfo info, std
   if (!recorded) co_return recorded;
   // A lineage row has no bytes of its own.
   if (snapshot_id.starts_with("fork-seed-"))
-    co_return co_await commit_deleted(core, snapshot, "snapshot.deleted", false);
-  const auto work = [](Core& on, SnapshotRow what, base::Completion<base::Result<void>> tell) -> base::Task<void> {
-    tell.set(co_await run_snapshot_deletion(on, std::move(what), "snapshot.deleted"));
+    co_return co_await commit_deleted(core, snapshot, "snapshot.deleted", info.request_id, false);
+  const auto work = [](Core& on, SnapshotRow what, std::string request_id,
+                       base::Completion<base::Result<void>> tell) -> base::Task<void> {
+    tell.set(co_await run_snapshot_deletion(on, std::move(what), "snapshot.deleted", std::move(request_id)));
   };
   const base::Completion<base::Result<void>> done;
-  core.jobs.spawn(work(core, std::move(snapshot), done));
+  core.jobs.spawn(work(core, std::move(snapshot), info.request_id, done));
   co_return co_await done.wait(core.parts.executor);
 }
 

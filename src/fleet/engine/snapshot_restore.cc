@@ -56,7 +56,7 @@ base::Task<base::Result<void>> run_restore(Core& core, EnvironmentRow row, Snaps
     tx.update_environment(row, row.generation);
     tx.update_operation(op);
     if (!outcome) return {};
-    tx.add_event(event_of("snapshot", snapshot.snapshot_id, "snapshot.restored", at));
+    tx.add_event(event_of("snapshot", snapshot.snapshot_id, "snapshot.restored", at, request_json(op.request_id)));
     return tell_environment(tx, snapshot, "restored");
   });
   core.parts.meters.snapshot_done("restore", row.backend, std::chrono::duration<double>(core.now() - began).count());
