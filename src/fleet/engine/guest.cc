@@ -67,12 +67,13 @@ struct Began {
   OperationRow op;
 };
 base::Task<base::Result<Began>> begin_on_running(Core& core, RequestInfo info, EnvironmentRow row,
-                                                 std::string_view kind, EnvironmentState state,
-                                                 std::string_view event) {
+                                                 std::string_view kind, EnvironmentState state, std::string_view event,
+                                                 std::string detail_json = "{}") {
   const base::Nanos at = core.wall();
   const std::uint64_t expected = row.generation++;
   OperationRow op = core.new_operation(kind, row, info);
   op.step = std::string(kind) + "_recorded";
+  op.detail_json = std::move(detail_json);
   row.op_id = op.op_id;
   const bool moves = row.state != state;
   if (moves)
@@ -107,7 +108,9 @@ base::Task<base::Result<EnvironmentRow>> idle_running(Core& core, const RequestI
 }
 
 base::Task<base::Result<void>> end_operation(Core& core, EnvironmentRow& row, OperationRow op,
-                                             const base::Result<Outcome>& outcome, std::string_view event) {
+                                             const base::Result<Outcome>& outcome, std::string_view event,
+                                             std::string payload_json = {}) {
+  if (payload_json.empty()) payload_json = request_json(op.request_id);
   const base::Nanos at = core.wall();
   row.op_id.clear();
   row.updated_at = at;
@@ -116,7 +119,7 @@ base::Task<base::Result<void>> end_operation(Core& core, EnvironmentRow& row, Op
   auto ended = co_await core.commit(op.kind + "_done", [&](Tx& tx) -> base::Result<void> {
     tx.update_environment(row, row.generation);
     tx.update_operation(op);
-    if (!event.empty()) tx.add_event(vm_event(row, event, at, request_json(op.request_id)));
+    if (!event.empty()) tx.add_event(vm_event(row, event, at, payload_json));
     return {};
   });
   core.parts.meters.operation_ended(op.kind, outcome ? "done" : "failed");
@@ -260,41 +263,69 @@ base::Task<base::Result<void>> rotate_token(Core& core, RequestInfo info, std::s
   co_return co_await done.wait(core.parts.executor);
 }
 
+namespace {
+
+constexpr std::string_view kRestartServices = R"({"restart":true})";  // of an operation's detail
+
+base::Task<base::Result<void>> restart_services(GuestSetup& setup) {
+  host::ProcessSpec spec;
+  spec.argv = {"sh", "-c",
+               "test ! -f /fuse/compose.yaml || DOCKER_HOST=unix:///run/podman/podman.sock "
+               "/usr/local/bin/docker-compose -f /fuse/compose.yaml up -d --force-recreate"};
+  spec.timeout = seconds{120};
+  auto result = co_await setup.place.provider->exec(setup.core.context(setup.row, setup.op, seconds{135}),
+                                                    setup.row.host_vm_name, std::move(spec));
+  if (!result) {
+    result.error().message = redacted(setup.material, result.error().message);
+    co_return std::unexpected(std::move(result.error()));
+  }
+  if (result->exit.exit_code != 0) co_return refuse(500, "services could not be restarted");
+  co_return base::Result<void>{};
+}
+
+}  // namespace
+
+base::Task<base::Result<void>> run_secrets(Core& core, EnvironmentRow row, OperationRow op) {
+  const AtWork at_work(core, op.op_id);
+  FB_CO_TRY(const BootMaterial material, open_material(core.parts.vault, row));
+  FB_CO_TRY(const Place place, core.place_of(row));
+  GuestSetup setup{core, row, &op, material, place};
+  auto done = co_await setup.upload(false);
+  if (done && op.detail_json == kRestartServices && guest_kind(row.backend).agent)
+    done = co_await restart_services(setup);
+  if (!done && done.error().code == base::Errc::stale) co_return done;
+  if (!done) {
+    const base::Result<Outcome> outcome = std::unexpected(done.error());
+    const auto ended = co_await end_operation(core, row, op, outcome, {});
+    if (!ended) co_return ended;
+    co_return done;
+  }
+  const base::Result<Outcome> deployed = Outcome{.status = 204, .json = {}, .location = {}, .replayed = false};
+  co_return co_await end_operation(core, row, op, deployed, "secrets.deployed",
+                                   secret_names_json(material.request.secrets, op.request_id));
+}
+
 base::Task<base::Result<void>> put_secrets(Core& core, RequestInfo info, std::string vm_id, StringMap secrets,
                                            bool restart) {
   info.idempotency_key.clear();
   FB_CO_TRY(EnvironmentRow row, co_await idle_running(core, info, vm_id));
+  FB_CO_CHECK(core.place_of(row));
   FB_CO_TRY(BootMaterial material, open_material(core.parts.vault, row));
   FB_CO_CHECK(check_secrets(material.request.manifest, secrets));
   material.request.secrets = std::move(secrets);
-  const std::uint64_t expected = row.generation++;
   FB_CO_CHECK(seal_material(core.parts.vault, material, row));
   row.updated_at = core.wall();
-  refresh_view(row);
-  // Stored first: a guest that is armed again later gets these.
-  FB_CO_CHECK(co_await core.commit("secrets_stored", [&](Tx& tx) -> base::Result<void> {
-    tx.update_environment(row, expected);
-    tx.add_event(vm_event(row, "secrets.deployed", row.updated_at));
-    return {};
-  }));
-  FB_CO_TRY(const Place place, core.place_of(row));
-  GuestSetup setup{core, row, nullptr, material, place};
-  FB_CO_CHECK(co_await setup.upload(false));
-  if (restart && guest_kind(row.backend).agent) {
-    host::ProcessSpec spec;
-    spec.argv = {"sh", "-c",
-                 "test ! -f /fuse/compose.yaml || DOCKER_HOST=unix:///run/podman/podman.sock "
-                 "/usr/local/bin/docker-compose -f /fuse/compose.yaml up -d --force-recreate"};
-    spec.timeout = std::chrono::seconds{120};
-    auto result =
-        co_await place.provider->exec(core.context(row, nullptr, seconds{135}), row.host_vm_name, std::move(spec));
-    if (!result) {
-      result.error().message = redacted(material, result.error().message);
-      co_return std::unexpected(std::move(result.error()));
-    }
-    if (result->exit.exit_code != 0) co_return refuse(500, "services could not be restarted");
-  }
-  co_return base::Result<void>{};
+  // Stored first: a guest that is armed again later gets these. An operation like the others: of two sets given at the
+  // same time the guest would keep either, and a rotation writes the same files.
+  std::string detail = restart ? std::string(kRestartServices) : std::string("{}");
+  FB_CO_TRY(Began began, co_await begin_on_running(core, info, std::move(row), "secrets", EnvironmentState::running, {},
+                                                   std::move(detail)));
+  const auto work = [](Core& on, Began what, base::Completion<base::Result<void>> tell) -> base::Task<void> {
+    tell.set(co_await run_secrets(on, std::move(what.row), std::move(what.op)));
+  };
+  const base::Completion<base::Result<void>> done;
+  core.jobs.spawn(work(core, std::move(began), done));
+  co_return co_await done.wait(core.parts.executor);
 }
 
 }  // namespace fusebox::fleet

@@ -24,5 +24,6 @@ base::Task<base::Result<void>> put_secrets(Core& core, RequestInfo info, std::st
 // What recovery repeats.
 base::Task<base::Result<void>> run_drain(Core& core, EnvironmentRow row, OperationRow op);
 base::Task<base::Result<void>> run_rotation(Core& core, EnvironmentRow row, OperationRow op);
+base::Task<base::Result<void>> run_secrets(Core& core, EnvironmentRow row, OperationRow op);
 
 }  // namespace fusebox::fleet

@@ -100,6 +100,8 @@ base::Task<void> resume(Core& core, OperationRow op) {
     (void)co_await run_drain(core, std::move(row), std::move(op));
   } else if (op.kind == "rotate") {
     (void)co_await run_rotation(core, std::move(row), std::move(op));
+  } else if (op.kind == "secrets") {
+    (void)co_await run_secrets(core, std::move(row), std::move(op));
   } else if (op.kind == "restore") {
     auto snapshot = co_await core.snapshot(op.snapshot_id, {});
     if (snapshot)
