@@ -23,14 +23,13 @@ base::Task<base::Result<Outcome>> abandon(Core& core, Boot& boot, base::Error er
   OperationRow op = boot.op;
   const base::Result<Outcome> outcome = std::unexpected(std::move(error));
   finish_operation(op, outcome, core.wall());
-  const RequestInfo nobody;
-  auto removal = co_await begin_removal(
-      core, boot.row, RemovalReason("boot_error", text, TaskStatus::failed, "failed"), nobody,
-      [&](Tx& tx) -> base::Result<void> {
-        tx.update_operation(op);
-        tx.add_event(vm_event(boot.row, "vm.provision_failed", op.finished_at, reason_json(text, op.request_id)));
-        return {};
-      });
+  RequestInfo info;  // of whoever asked for what has failed
+  info.request_id = op.request_id;
+  auto removal = co_await begin_removal(core, boot.row, RemovalReason("boot_error", text, TaskStatus::failed, "failed"),
+                                        info, [&](Tx& tx) -> base::Result<void> {
+                                          tx.update_operation(op);
+                                          return {};
+                                        });
   const bool gone_by_others =
       !removal && (removal.error().code == base::Errc::stale || removal.error().code == base::Errc::not_found);
   if (gone_by_others) co_return destroyed_meanwhile(boot);

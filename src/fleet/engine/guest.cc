@@ -293,7 +293,8 @@ base::Task<base::Result<void>> run_secrets(Core& core, EnvironmentRow row, Opera
   auto done = co_await setup.upload(false);
   if (done && op.detail_json == kRestartServices && guest_kind(row.backend).agent)
     done = co_await restart_services(setup);
-  if (!done && done.error().code == base::Errc::stale) co_return done;
+  // Fenced off, or stopping: whoever takes the operation over deploys them again.
+  if (!done && (done.error().code == base::Errc::stale || core.closing)) co_return done;
   if (!done) {
     const base::Result<Outcome> outcome = std::unexpected(done.error());
     const auto ended = co_await end_operation(core, row, op, outcome, {});

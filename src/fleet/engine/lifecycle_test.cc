@@ -20,7 +20,15 @@ int status_of(const base::Error& error) {
   return api_detail(error).status;
 }
 
-using Lifecycle = EngineTest;
+struct Lifecycle : EngineTest {
+  // Why it was never running, as often as the audit says so.
+  std::vector<std::string> failures_of(const std::string& vm_id) {
+    std::vector<std::string> reasons;
+    for (const EventRow& event : audit_of(vm_id))
+      if (event.event_type == "vm.provision_failed") reasons.push_back(field(event.payload_json, "reason"));
+    return reasons;
+  }
+};
 
 TEST_F(Lifecycle, CreateAnswersARunningEnvironmentAndDestroyRemovesIt) {
   const auto made = create("a");
@@ -154,6 +162,7 @@ TEST_F(Lifecycle, AFailedBootIsGoneBeforeItsErrorIsAnswered) {
   EXPECT_EQ(status_of(failed.error()), 500);
   EXPECT_FALSE(row("fuse-a"));
   EXPECT_EQ(wire_states("fuse-a"), (std::vector<std::string>{"provisioning", "destroying", "failed"}));
+  EXPECT_EQ(failures_of("fuse-a"), std::vector<std::string>{"guest agent did not start: no binary"});
   const auto listed = await(host("h1").stub.list({}, "fuse-"));
   ASSERT_TRUE(listed);
   EXPECT_TRUE(listed->empty());
@@ -207,6 +216,7 @@ TEST_F(Lifecycle, ADestroyDuringACreateWins) {
   ASSERT_FALSE(*created);
   EXPECT_EQ(status_of(created->error()), 409);
   EXPECT_FALSE(row("fuse-a"));
+  EXPECT_EQ(failures_of("fuse-a"), std::vector<std::string>{"requested"});
   EXPECT_EQ(host_row("h1").vm_count_allocated, 0);
 }
 

@@ -41,12 +41,16 @@ void write_removed(Tx& tx, const EnvironmentRow& row, const OperationRow& op, co
                     .removed_at = at});
 }
 
-// What ends with the intent: the task, and whatever was under way for the environment.
+// What ends with the intent: the task, and whatever was under way for the environment, which may have been its boot.
 void write_ended(Tx& tx, const EnvironmentRow& row, const OperationRow& op, const RemovalReason& reason,
-                 base::Nanos at) {
+                 EnvironmentState before, base::Nanos at) {
   tx.set_task(row.task_id, reason.task, reason.error, at);
   tx.cancel_operations(row.vm_id, op.op_id, at);
   tx.insert_operation(op);
+  if (before == EnvironmentState::provisioning) {
+    const std::string_view why = reason.error.empty() ? reason.word : std::string_view(reason.error);
+    tx.add_event(vm_event(row, "vm.provision_failed", at, reason_json(why, op.request_id)));
+  }
   const std::string cause = reason_json(reason.word, op.request_id);
   tx.add_event(vm_event(row, "vm.destroying", at, cause));
   tx.add_event(task_event(row, reason.task == TaskStatus::completed ? "task.completed" : "task.failed", at, cause));
@@ -104,7 +108,7 @@ base::Task<base::Result<void>> remove_at_once(Core& core, EnvironmentRow row, Re
     const std::string last = state_event(row, final_state, at);
     tx.end_environment(row.vm_id, expected, {.kind = "state", .payload_json = destroying},
                        {.kind = "state", .payload_json = last});
-    write_ended(tx, row, op, reason, at);
+    write_ended(tx, row, op, reason, row.state, at);
     write_removed(tx, row, op, final_state, at);
     return {};
   });
@@ -145,13 +149,14 @@ base::Task<base::Result<Removal>> begin_removal(Core& core, EnvironmentRow row, 
   op.detail_json = detail_json(reason.final_state);
   row.op_id = op.op_id;
   if (!reason.error.empty()) row.last_error = reason.error;
+  const EnvironmentState before = row.state;
   enter_state(row, EnvironmentState::destroying, at);
   auto recorded = co_await core.commit("destroy_recorded", [&](Tx& tx) -> base::Result<void> {
     FB_CHECK(still_the_same(tx, row));
     tx.update_environment(row, expected);
     tx.append_env_event(row.vm_id, "state", state_event(row, "destroying", at));
     if (also) FB_CHECK(also(tx));  // first: what ends with an outcome of its own is not cancelled
-    write_ended(tx, row, op, reason, at);
+    write_ended(tx, row, op, reason, before, at);
     return {};
   });
   if (!recorded) co_return std::unexpected(std::move(recorded.error()));
