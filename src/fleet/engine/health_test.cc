@@ -101,6 +101,21 @@ TEST_F(Health, AVerdictIsInTheRowItsViewAndItsEvents) {
   EXPECT_EQ((*last)->payload_json, R"({"event":"health","vm_id":"fuse-a","payload":)" + verdict + "}");
 }
 
+TEST_F(Health, AVerdictThatAnOlderViewHidesIsShownAgain) {
+  make("hunter22");
+  says(R"({"since":"2026-01-01T00:00:00Z","state":"passing"})");
+  const EnvironmentRow before = *row("fuse-a");
+  tick();
+  write([&](Tx& tx) -> base::Result<void> {
+    tx.update_environment(before, before.generation);  // an operation that had read it before
+    return {};
+  });
+  ASSERT_EQ(row("fuse-a")->view_json.find("passing"), std::string::npos);
+  tick();
+  EXPECT_NE(row("fuse-a")->view_json.find(file), std::string::npos);
+  EXPECT_EQ(std::ranges::count(audit_of("fuse-a"), "vm.health_changed", &EventRow::event_type), 1);
+}
+
 TEST_F(Health, WhatIsNoVerdictChangesNothing) {
   make("hunter22");
   const std::string passing = R"({"since":"2026-01-01T00:00:00Z","state":"passing"})";

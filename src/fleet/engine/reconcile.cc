@@ -3,10 +3,12 @@
 #include <algorithm>
 
 #include "fleet/engine/evict.h"
+#include "fleet/engine/guest_setup.h"
 #include "fleet/engine/host_ops.h"
 #include "fleet/engine/rearm.h"
 #include "fleet/engine/recovery.h"
 #include "fleet/engine/removal.h"
+#include "fleet/render/views.h"
 
 namespace fusebox::fleet {
 namespace {
@@ -313,24 +315,41 @@ base::Task<void> Reconciler::rebooted(Lane& lane, const std::vector<host::VmReco
     EnvironmentRow row = std::move(**found);
     if (row.state != EnvironmentState::running || !row.op_id.empty()) continue;
     if (row.boot_id == record.boot_id) continue;
-    const bool first = row.boot_id.empty();
-    row.boot_id = record.boot_id;
-    row.updated_at = core_.wall();
-    if (!first) {
-      auto armed = co_await rearm(core_, row, "reboot");
-      if (!armed) {
-        core_.log(base::LogLevel::warn, "guest could not be armed again",
-                  {{"vm_id", row.vm_id}, {"error", armed.error().message}});
-        continue;  // tried again at the next tick: the row keeps the old boot id
-      }
-    }
-    const auto noted = co_await core_.commit("boot_seen", [&](Tx& tx) -> base::Result<void> {
-      tx.update_environment(row, row.generation);
-      if (!first) tx.add_event(vm_event(row, "vm.guest_rebooted", row.updated_at));
-      return {};
-    });
-    if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
+    co_await rebooted_one(std::move(row), record.boot_id);
   }
+}
+
+base::Task<void> Reconciler::rebooted_one(EnvironmentRow row, std::string boot_id) {
+  bool lost = false;
+  if (!row.boot_id.empty()) {
+    lost = true;
+    auto place = core_.place_of(row);
+    if (place && guest_kind(row.backend).agent) {
+      const std::optional<bool> armed = co_await is_armed(row, *place);
+      if (!armed) co_return;  // asked again at the next tick: the row keeps the old boot id
+      lost = !*armed;
+    }
+  }
+  if (lost) {
+    auto armed = co_await rearm(core_, row, "reboot");
+    if (!armed) {
+      core_.log(base::LogLevel::warn, "guest could not be armed again",
+                {{"vm_id", row.vm_id}, {"error", armed.error().message}});
+      co_return;  // tried again at the next tick
+    }
+  }
+  const auto noted = co_await core_.commit("boot_seen", [&](Tx& tx) -> base::Result<void> {
+    // As it is now: what was written meanwhile, such as its health, is in its view.
+    FB_TRY(auto now, tx.environment(row.vm_id));
+    if (!now || now->generation != row.generation) return base::fail(base::Errc::stale, "the row has moved on");
+    now->boot_id = boot_id;
+    now->updated_at = core_.wall();
+    refresh_view(*now);
+    tx.update_environment(*now, row.generation);
+    if (lost) tx.add_event(vm_event(row, "vm.guest_rebooted", now->updated_at));
+    return {};
+  });
+  if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
 }
 
 base::Task<void> Reconciler::destroying(Lane& lane, const std::set<std::string, std::less<>>& listed,

@@ -9,6 +9,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -51,6 +52,9 @@ class Reconciler {
   base::Task<void> orphans(Lane& lane, const std::vector<host::VmRecord>& listed);
   base::Task<void> orphan(Lane& lane, host::VmRecord record);
   base::Task<void> rebooted(Lane& lane, const std::vector<host::VmRecord>& listed);
+  base::Task<void> rebooted_one(EnvironmentRow row, std::string boot_id);
+  // Whether the guest still has what it was armed with. Nothing: it did not say.
+  base::Task<std::optional<bool>> is_armed(EnvironmentRow row, Place place);
   base::Task<void> destroying(Lane& lane, const std::set<std::string, std::less<>>& listed, base::Nanos list_began);
   base::Task<void> deadlines();  // stuck and idle
   base::Task<void> stuck(EnvironmentRow row, base::Nanos at);

@@ -182,12 +182,15 @@ base::Task<void> Reconciler::health_of(EnvironmentRow row, BootMaterial material
   }
   no_verdict_.erase(row.vm_id);
   health_failing_ += is_failing(*verdict) ? 1 : 0;
-  if (*verdict == row.health_json) co_return;
+  const bool changed = *verdict != row.health_json;
+  // An operation that began before the last verdict came has written its older view.
+  if (!changed && row.view_json.find(*verdict) != std::string::npos) co_return;
   row.health_json = *verdict;
   refresh_view(row);
   const base::Nanos at = core_.wall();
   const auto noted = co_await core_.commit("health", [&](Tx& tx) -> base::Result<void> {
     tx.set_health(row.vm_id, row.generation, row.health_json, row.view_json);
+    if (!changed) return {};
     tx.add_event(vm_event(row, "vm.health_changed", at, *verdict));
     tx.append_env_event(row.vm_id, "health", guest_event("health", row.vm_id, *verdict));
     return {};

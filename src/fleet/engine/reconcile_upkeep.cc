@@ -63,15 +63,9 @@ base::Task<void> Reconciler::guest(EnvironmentRow row) {
     co_return;
   }
   if (++silence.misses < 2 || core_.now() < silence.asked_again) co_return;
-  host::ProcessSpec spec;
-  spec.argv = {"test", "-s", "/fuse/manifest.json"};
-  spec.timeout = seconds{10};
-  host::CallContext context;
-  context.limit = seconds{25};
-  auto there = co_await place->provider->exec(context, row.host_vm_name, std::move(spec));
-  core_.heard(*place, there);
-  if (!there) co_return;
-  if (there->exit.exit_code == 0) {
+  const std::optional<bool> armed_still = co_await is_armed(row, *place);
+  if (!armed_still) co_return;
+  if (*armed_still) {
     silences_[row.vm_id].asked_again = core_.now() + kQuiet;
     co_return;
   }
@@ -87,6 +81,19 @@ base::Task<void> Reconciler::guest(EnvironmentRow row) {
     return {};
   });
   if (!noted) core_.log(base::LogLevel::warn, "event not recorded", {{"vm_id", row.vm_id}});
+}
+
+base::Task<std::optional<bool>> Reconciler::is_armed(EnvironmentRow row, Place place) {
+  host::ProcessSpec spec;
+  spec.argv = {"test", "-s", "/fuse/manifest.json"};
+  spec.timeout = seconds{10};
+  host::CallContext context;
+  context.limit = seconds{25};
+  auto there = co_await place.provider->exec(context, row.host_vm_name, std::move(spec));
+  core_.heard(place, there);
+  std::optional<bool> armed;
+  if (there) armed = there->exit.exit_code == 0;
+  co_return armed;
 }
 
 base::Task<void> Reconciler::gauges() {
