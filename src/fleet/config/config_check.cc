@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
 
 #include "base/text.h"
 #include "fleet/access/cidr.h"
@@ -52,6 +53,25 @@ Result<void> check_secrets_given(const Config& config) {
   return base::fail(Errc::invalid, "ORCH_REQUIRE_AUTH=true but required vars unset: " + unset);
 }
 
+// Beyond the first two nanoseconds overflow, beyond the others the engine's counters.
+Result<void> check_numbers(const Config& config) {
+  struct Bound {
+    std::string_view name;
+    std::int64_t value, most;
+  };
+  constexpr std::int64_t kCountMax = std::numeric_limits<std::int32_t>::max();
+  const Bound bounds[] = {{"ORCH_EVENT_RETENTION_DAYS", config.event_retention_days, 36'500},
+                          {"ORCH_SSE_RETENTION_HOURS", config.sse_retention_hours, 876'000},
+                          {"ORCH_ORPHAN_RETRIES", config.orphan_retries, kCountMax},
+                          {"ORCH_MAX_INFLIGHT_CREATES", config.max_inflight_creates, kCountMax}};
+  for (const Bound& bound : bounds) {
+    if (bound.value <= bound.most) continue;
+    return base::fail(Errc::invalid, std::string(bound.name) + ": " + std::to_string(bound.value) +
+                                         " is too much; at most " + std::to_string(bound.most) + " is allowed");
+  }
+  return {};
+}
+
 Result<void> check_cookies(Config& config) {
   const std::string word = lower_case(config.secure_cookies);
   if (word.empty()) return {};
@@ -88,6 +108,7 @@ Result<void> check_config(Config& config) {
   FB_CHECK(one_of("ORCH_PLACEMENT_POLICY", config.placement_policy, {"spread", "binpack"}));
   FB_CHECK(one_of("ORCH_GUEST_TMPFS", config.guest_tmpfs, {"auto", "require", "off"}));
   FB_CHECK(one_of("ORCH_DEFAULT_BACKEND", config.default_backend, {"", "wasm", "firecracker", "qemu", "stub"}));
+  FB_CHECK(check_numbers(config));
   FB_CHECK(check_cookies(config));
   FB_CHECK(check_addresses(config));
   return check_secrets_given(config);

@@ -91,6 +91,13 @@ TEST(Config, WhatIsWrongIsNamed) {
       {{"-version=x"}, {}, "-version is neither true nor false"},
       {{}, {{"ORCH_ORPHAN_RETRIES", "many"}}, "ORCH_ORPHAN_RETRIES: \"many\" is no whole number"},
       {{}, {{"ORCH_ORPHAN_RETRIES", "-1"}}, "ORCH_ORPHAN_RETRIES: \"-1\" must not be negative"},
+      {{},
+       {{"ORCH_EVENT_RETENTION_DAYS", "36501"}},
+       "ORCH_EVENT_RETENTION_DAYS: 36501 is too much; at most 36500 is allowed"},
+      {{},
+       {{"ORCH_SSE_RETENTION_HOURS", "999999999"}},
+       "ORCH_SSE_RETENTION_HOURS: 999999999 is too much; at most 876000 is allowed"},
+      {{}, {{"ORCH_ORPHAN_RETRIES", "4294967296"}}, "ORCH_ORPHAN_RETRIES: 4294967296 is too much"},
       {{}, {{"ORCH_SHUTDOWN_TIMEOUT_SECONDS", "30s"}}, "ORCH_SHUTDOWN_TIMEOUT_SECONDS: \"30s\" is no whole number"},
       {{}, {{"ORCH_SHUTDOWN_TIMEOUT_SECONDS", "9999999999999"}}, "ORCH_SHUTDOWN_TIMEOUT_SECONDS: more than 100 years"},
       {{}, {{"ORCH_REQUIRE_AUTH", "maybe"}}, "ORCH_REQUIRE_AUTH: \"maybe\" is neither true nor false"},
@@ -115,6 +122,10 @@ TEST(Config, WhatIsWrongIsNamed) {
             "f: listen must be a string, a whole number, true or false");
   EXPECT_NE(error({"-config", "f"}, {}, "{"), "");
   EXPECT_EQ(start_error(base::Error{base::Errc::invalid, "text", {}, nullptr}), "orchestrator: text");
+}
+
+TEST(Config, TheLongestRetentionIsAllowed) {
+  EXPECT_EQ(error({}, {{"ORCH_EVENT_RETENTION_DAYS", "36500"}, {"ORCH_SSE_RETENTION_HOURS", "876000"}}), "");
 }
 
 TEST(Config, RulesBetweenSettings) {
