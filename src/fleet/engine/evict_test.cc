@@ -37,6 +37,18 @@ TEST_F(Evict, EverythingIsDrainedAndThenDestroyedHoweverManyThereAre) {
   EXPECT_EQ(await(host("h1").stub.list({}, "fuse-"))->size(), 0u);
 }
 
+TEST_F(Evict, DrainsThatHangDoNotMoveItsTime) {
+  constexpr std::size_t kMany = 20;  // more than are drained at once
+  add_host("h1", kMany);
+  for (std::size_t i = 0; i < kMany; ++i) ASSERT_TRUE(create("t" + std::to_string(i)));
+  host("h1").faults.plan(Call::exec, {.how = host::ProviderFault::How::hang, .times = host::kAlways});
+  drain(20);
+  pass(seconds{15});
+  EXPECT_EQ(there(), kMany) << "before its time";
+  pass(seconds{10});
+  EXPECT_EQ(there(), 0u);
+}
+
 TEST_F(Evict, ItGoesOnAfterARestart) {
   add_host("h1");
   ASSERT_TRUE(create("a"));
