@@ -65,12 +65,14 @@ base::Task<base::Result<void>> check_key(Store& store, const Vault& vault, base:
   co_return co_await store.write(executor, std::move(work));
 }
 
-// Hands what is committed to the API, which comes after the store and goes before it.
+// Hands what is committed to the API and, where other replicas commit as well, to the engine; both come after the store
+// and go before it.
 class Relay final : public CommitObserver {
  public:
-  void to(CommitObserver* observer) noexcept {
+  void to(CommitObserver* observer, Engine* engine) noexcept {
     const std::lock_guard lock(mutex_);
     observer_ = observer;
+    engine_ = engine;
   }
   void env_event(const EnvEventRow& event) override {
     const std::lock_guard lock(mutex_);
@@ -79,6 +81,7 @@ class Relay final : public CommitObserver {
   void environment_changed(std::string_view vm_id) override {
     const std::lock_guard lock(mutex_);
     if (observer_ != nullptr) observer_->environment_changed(vm_id);
+    if (engine_ != nullptr) engine_->environment_changed(vm_id);
   }
   void cache_changed(std::string_view what, std::string_view id) override {
     const std::lock_guard lock(mutex_);
@@ -87,7 +90,8 @@ class Relay final : public CommitObserver {
 
  private:
   std::mutex mutex_;
-  CommitObserver* observer_ = nullptr;  // guarded by mutex_
+  CommitObserver* observer_ = nullptr;  // guarded by mutex_, as the engine
+  Engine* engine_ = nullptr;
 };
 
 }  // namespace
@@ -159,7 +163,7 @@ struct ControlPlane::Impl {
     FB_TRY(api,
            Api::create({*engine, *store, registry, *options.logger, *options.clock, *options.random, http_pointers},
                        options.api));
-    relay.to(api.get());
+    relay.to(api.get(), store->replicated() ? engine.get() : nullptr);
     api->prepare(options.http);
     FB_TRY(server, http::Server::listen(http_pointers, options.http, api->handler()));
     return {};
@@ -184,7 +188,7 @@ struct ControlPlane::Impl {
     polite_stop();
     // From the outside in: no new work, no task that runs, then what tasks stood on.
     server.reset();
-    relay.to(nullptr);
+    relay.to(nullptr, nullptr);
     for (http::Loop* loop : http_pointers) loop->stop();
     engine_loop.stop();
     for (std::thread& thread : threads) thread.join();

@@ -32,6 +32,7 @@ class EngineImpl final : public Engine {
     FB_CO_CHECK(co_await load_hosts(core_));
     FB_CO_CHECK(co_await take_over(core_, sole_owner ? TakeOver::all : TakeOver::own));
     core_.jobs.spawn(keep_leases(core_));
+    core_.jobs.spawn(keep_active(core_));
     core_.jobs.spawn(reconciler_.run());
     co_return base::Result<void>{};
   }
@@ -115,6 +116,10 @@ class EngineImpl final : public Engine {
   }
   bool host_exists(std::string_view host_id) const noexcept override { return core_.hosts.known(host_id); }
   bool host_reachable(std::string_view host_id) const noexcept override { return core_.hosts.reachable(host_id); }
+
+  void environment_changed(std::string_view vm_id) override {
+    core_.parts.executor.post([this, id = std::string(vm_id)] { core_.live.note_change(id); });
+  }
 
   std::vector<std::string> live_backends() const override {
     std::vector<std::string> words;

@@ -133,6 +133,9 @@ class Engine {
   // Environments whose host does not answer: views say host_reachable:false. Any thread.
   virtual bool host_reachable(std::string_view host_id) const noexcept = 0;
 
+  // Where other replicas write to the store, too: its observer tells. Any thread.
+  virtual void environment_changed(std::string_view /*vm_id*/) {}
+
   // Which backends can be asked for here, in words: "wasm (in process)", "firecracker at http://...", "stub".
   virtual std::vector<std::string> live_backends() const = 0;
 

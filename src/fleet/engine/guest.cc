@@ -1,5 +1,7 @@
 #include "fleet/engine/guest.h"
 
+#include <algorithm>
+
 #include "base/certificate.h"
 #include "fleet/engine/guest_setup.h"
 #include "fleet/render/views.h"
@@ -13,14 +15,36 @@ using std::chrono::seconds;
 
 constexpr base::Nanos kDrainLimit{seconds{30}};    // contract 8.4
 constexpr base::Nanos kActivityStep{seconds{30}};  // contract 8.4: stored at most that often
+constexpr base::Nanos kActivityLook{seconds{1}};
 constexpr std::string_view kFusedDrain = "systemctl stop fused 2>/dev/null || pkill -TERM fused";
 constexpr std::chrono::hours kCertificateLife{24 * 365};
+
+// The leader judges by the row alone what other replicas serve: a short timeout is not over between two writes.
+base::Nanos activity_step(const Core& core, const EnvironmentRow& row) {
+  const base::Nanos limit = row.idle_timeout_seconds > 0 ? base::Nanos{seconds{row.idle_timeout_seconds}}
+                                                         : core.parts.options.default_idle_timeout;
+  return limit.count() > 0 ? std::min(kActivityStep, limit / 3) : kActivityStep;
+}
+
+// `ids`: whose activity it was when `at` was read.
+base::Task<void> write_activity(Core& core, std::vector<std::string> ids, base::Nanos at) {
+  const auto done = co_await core.commit("activity", [&](Tx& tx) -> base::Result<void> {
+    for (const std::string& id : ids) tx.touch_activity(id, at);
+    return {};
+  });
+  if (done)
+    core.live.activity_written(ids, at);
+  else
+    core.log(base::LogLevel::warn, "activity not recorded",
+             {{"vm_id", ids.front()}, {"environments", std::to_string(ids.size())}, {"error", done.error().message}});
+}
 
 class Lease final : public GuestLease {
  public:
   Lease(Core& core, EnvironmentRow row, Place place, std::shared_ptr<LiveEnvironment> live)
       : core_(core), row_(std::move(row)), place_(std::move(place)), live_(std::move(live)) {
     ++live_->leases;
+    live_->activity_step = activity_step(core, row_);
     touch();
   }
   ~Lease() override {
@@ -42,16 +66,9 @@ class Lease final : public GuestLease {
  private:
   void touch() {
     const base::Nanos at = core_.wall();
-    if (at - live_->activity_written < kActivityStep || core_.closing) return;
+    if (!activity_is_due(*live_, at) || core_.closing) return;
     live_->activity_written = at;
-    const auto write = [](Core& core, std::string vm_id, base::Nanos when) -> base::Task<void> {
-      const auto done = co_await core.commit("activity", [&](Tx& tx) -> base::Result<void> {
-        tx.touch_activity(vm_id, when);
-        return {};
-      });
-      if (!done) core.log(base::LogLevel::warn, "activity not recorded", {{"vm_id", vm_id}});
-    };
-    core_.jobs.spawn(write(core_, row_.vm_id, at));
+    core_.jobs.spawn(write_activity(core_, {row_.vm_id}, at));
   }
 
   Core& core_;
@@ -94,6 +111,18 @@ base::Task<base::Result<Began>> begin_on_running(Core& core, RequestInfo info, E
   }
   core.parts.meters.operation_started(kind);
   co_return Began{std::move(row), std::move(op)};
+}
+
+// What another replica has begun to destroy is over here, too.
+base::Task<void> end_if_over(Core& core, std::string vm_id) {
+  auto row =
+      co_await core.get<std::optional<EnvironmentRow>>([&](Reader& reader) { return reader.environment(vm_id); });
+  if (!row) {
+    core.live.note_change(vm_id);  // looked at again
+    co_return;
+  }
+  const bool lives = *row && (*row)->state != EnvironmentState::destroying;
+  if (!lives || !core.live.is_of(vm_id, (*row)->incarnation)) core.live.end(vm_id);
 }
 
 // One operation at a time on a running environment (15.2).
@@ -139,8 +168,20 @@ base::Task<base::Result<std::unique_ptr<GuestLease>>> lease_guest(Core& core, Re
   if (place.host && !core.hosts.reachable(row->host_id))
     co_return refuse(503, "host \"" + row->host_id + "\" of vm " + vm_id + " is not reachable",
                      {{"vm_id", vm_id}, {"host_id", row->host_id}});
-  auto live = core.live.use(vm_id);
+  auto live = core.live.use(vm_id, row->incarnation);
   co_return std::make_unique<Lease>(core, std::move(*row), std::move(place), std::move(live));
+}
+
+base::Task<void> keep_active(Core& core) {
+  while (!core.closing) {
+    co_await core.pause(kActivityLook);
+    if (core.closing) co_return;
+    for (std::string& id : core.live.changed_in_use()) co_await end_if_over(core, std::move(id));
+    const base::Nanos at = core.wall();
+    core.live.forget_unused(at);
+    auto due = core.live.activity_due(at);
+    if (!due.empty()) co_await write_activity(core, std::move(due), at);
+  }
 }
 
 base::Task<base::Result<Engine::GuestAgent>> find_guest_agent(Core& core, RequestInfo info, std::string vm_id) {

@@ -15,6 +15,8 @@ namespace fusebox::fleet {
 
 base::Task<base::Result<std::unique_ptr<GuestLease>>> lease_guest(Core& core, RequestInfo info, std::string vm_id,
                                                                   Engine::GuestUse use);
+// Until the engine closes: what is in use here stays known to the leader as active, and ends when another replica ended it.
+base::Task<void> keep_active(Core& core);
 base::Task<base::Result<Engine::GuestAgent>> find_guest_agent(Core& core, RequestInfo info, std::string vm_id);
 base::Task<base::Result<Outcome>> drain_environment(Core& core, RequestInfo info, std::string vm_id);
 base::Task<base::Result<void>> rotate_token(Core& core, RequestInfo info, std::string vm_id);
