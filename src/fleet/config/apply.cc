@@ -40,10 +40,12 @@ base::Result<std::vector<VaultKey>> keys_of(const Config& config, base::Random& 
   return keys;
 }
 
-EngineOptions engine_options(const Config& config, const std::string& replica, const VaultKey& key) {
+EngineOptions engine_options(const Config& config, const std::string& replica, const std::string& version,
+                             const VaultKey& key) {
   EngineOptions options;
   options.vm_prefix = config.vm_prefix;
   options.replica_id = replica;
+  options.version = version;
   // Replicas of one fleet share a key and nobody else has it: what it marks is the fleet.
   options.fleet_id = base::to_hex(key.check_value()).substr(0, 16);
   options.default_backend = config.default_backend;
@@ -119,7 +121,7 @@ base::Result<ControlPlaneOptions> control_plane_options(const Config& config, ba
   options.store.data_dir = config.data_dir;
   options.store.replica_id = replica;
   options.store.import_plaintext = config.import_plaintext;
-  options.engine = engine_options(config, replica, options.keys.front());
+  options.engine = engine_options(config, replica, version, options.keys.front());
   options.api = api_options(config, version);
   options.shutdown_limit = config.shutdown_timeout;
   return options;

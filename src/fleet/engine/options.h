@@ -12,6 +12,7 @@ namespace fusebox::fleet {
 struct EngineOptions {
   std::string vm_prefix = "fuse-";
   std::string replica_id;
+  std::string version;  // of this program, for the list of replicas
   std::string fleet_id;
   std::string default_backend;  // ORCH_DEFAULT_BACKEND, "" = by rule
   std::string placement_policy = "spread";

@@ -132,5 +132,28 @@ TEST_F(Replicas, AnEnvironmentOfTheSameNameIsNotWhatIsInUse) {
   EXPECT_TRUE(lease->ended().stop_requested());
 }
 
+TEST_F(Replicas, EachIsInTheListOfReplicas) {
+  pass(seconds{11});
+  const auto all = [this] {
+    const auto rows =
+        await(store->get<std::vector<ReplicaRow>>(executor, [](Reader& reader) { return reader.replicas(); }));
+    EXPECT_TRUE(rows);
+    std::map<std::string, ReplicaRow> by_id;
+    for (const ReplicaRow& replica : *rows) by_id[replica.replica_id] = replica;
+    return by_id;
+  };
+  auto replicas = all();
+  ASSERT_EQ(replicas.size(), 2u);
+  EXPECT_TRUE(replicas["test"].leader);
+  EXPECT_FALSE(replicas["standby"].leader);
+  const base::Nanos heard = replicas["standby"].heartbeat_at;
+  shared->leads = true;
+  pass(seconds{10});
+  replicas = all();
+  EXPECT_TRUE(replicas["standby"].leader);
+  EXPECT_GT(replicas["standby"].heartbeat_at, heard);
+  EXPECT_LT(replicas["standby"].started_at, heard);
+}
+
 }  // namespace
 }  // namespace fusebox::fleet

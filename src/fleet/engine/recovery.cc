@@ -159,13 +159,20 @@ base::Task<base::Result<void>> take_over(Core& core, TakeOver whose) {
 }
 
 base::Task<void> keep_leases(Core& core) {
+  ReplicaRow replica;
+  replica.replica_id = core.parts.options.replica_id;
+  replica.version = core.parts.options.version;
+  replica.started_at = core.wall();
   while (!core.closing) {
     co_await core.pause(kLeaseStep);
     if (core.closing) co_return;
+    replica.heartbeat_at = core.wall();
+    replica.leader = core.parts.store.is_leader();
     const base::Nanos until =
-        core.wall() + std::chrono::floor<std::chrono::microseconds>(core.parts.options.operation_lease);
+        replica.heartbeat_at + std::chrono::floor<std::chrono::microseconds>(core.parts.options.operation_lease);
     const auto kept = co_await core.commit("leases", [&](Tx& tx) -> base::Result<void> {
       tx.renew_leases(core.parts.options.replica_id, until);
+      tx.put_replica(replica);
       return {};
     });
     if (!kept) core.log(base::LogLevel::warn, "leases not renewed", {{"error", kept.error().message}});

@@ -20,7 +20,8 @@ enum class TakeOver : std::uint8_t {
 // Takes them over and spawns their continuation.
 base::Task<base::Result<void>> take_over(Core& core, TakeOver whose);
 
-// Keeps the leases of this replica's operations until the engine closes, and takes up those that were left behind.
+// Keeps the leases of this replica's operations and its own row until the engine closes, and takes up operations that were
+// left behind.
 base::Task<void> keep_leases(Core& core);
 
 }  // namespace fusebox::fleet
