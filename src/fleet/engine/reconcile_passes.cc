@@ -19,7 +19,8 @@ using std::chrono::seconds;
 constexpr std::uint32_t kPage = 200;
 constexpr std::size_t kHealthAtOnce = 64;  // contract 13 pass 6
 constexpr base::Nanos kHealthLimit{seconds{10}};
-constexpr std::uint32_t kPruneBatch = 1000;  // contract 16.3
+constexpr std::uint32_t kPruneBatch = 1000;                         // contract 16.3
+constexpr base::Nanos kPrunePause{std::chrono::milliseconds{100}};  // between batches, so that others can write
 
 std::string seconds_text(base::Nanos span) {
   return std::to_string(std::chrono::duration_cast<seconds>(span).count()) + "s";
@@ -266,18 +267,29 @@ base::Task<void> Reconciler::snapshots() {
 base::Task<void> Reconciler::retention() {
   const base::Nanos at = core_.wall();
   const EngineOptions& options = core_.parts.options;
-  const Tx::Retention keep{.events_before = at - base::Nanos{hours{24 * options.event_retention_days}},
-                           .env_events_before = at - base::Nanos{hours{options.sse_retention_hours}},
-                           .operations_before = at - base::Nanos{hours{24}},
-                           .tombstones_before = at - base::Nanos{hours{24 * 7}},
-                           .tasks_before = at - base::Nanos{hours{24 * 30}},
-                           .dead_letters_before = at - base::Nanos{hours{24 * 90}},
-                           .logins_before = at};
-  const auto pruned = co_await core_.commit("retention", [&](Tx& tx) -> base::Result<void> {
-    tx.prune(keep, kPruneBatch);
-    return {};
-  });
-  if (!pruned) core_.log(base::LogLevel::warn, "retention failed", {{"error", pruned.error().message}});
+  const auto before = [at](hours span) {
+    return std::max(at - base::Nanos{span}, base::Nanos{seconds{1}});  // no time is before the first
+  };
+  const Tx::Retention keep{.events_before = before(hours{24} * options.event_retention_days),
+                           .env_events_before = before(hours{options.sse_retention_hours}),
+                           .operations_before = before(hours{24}),
+                           .tombstones_before = before(hours{24 * 7}),
+                           .tasks_before = before(hours{24 * 30}),
+                           .dead_letters_before = before(hours{24 * 90}),
+                           .logins_before = at,
+                           .replicas_before = before(hours{24 * 7})};
+  bool more = true;
+  while (more && !core_.closing) {
+    const auto pruned = co_await core_.commit("retention", [&](Tx& tx) -> base::Result<void> {
+      FB_TRY(more, tx.prune(keep, kPruneBatch));
+      return {};
+    });
+    if (!pruned) {
+      core_.log(base::LogLevel::warn, "retention failed", {{"error", pruned.error().message}});
+      co_return;
+    }
+    if (more) co_await core_.pause(kPrunePause);
+  }
 }
 
 }  // namespace fusebox::fleet

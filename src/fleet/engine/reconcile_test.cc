@@ -128,6 +128,22 @@ TEST_F(Reconcile, AHostThatClaimsNegativeCapacityTakesNothing) {
   EXPECT_EQ(api_detail(refused.error()).status, 503);
 }
 
+TEST_F(Reconcile, RetentionCatchesUpWithinOneTick) {
+  const base::Nanos old = clock.wall() - std::chrono::hours{24 * 31};
+  write([&](Tx& tx) -> base::Result<void> {
+    for (int i = 0; i < 4500; ++i) tx.add_event(event_of("vm", "of-old", "vm.running", old));
+    return {};
+  });
+  pass(seconds{45});
+  const auto left = await(store->get<std::vector<EventRow>>(executor, [](Reader& reader) {
+    EventFilter filter;
+    filter.entity_id = "of-old";
+    return reader.events(filter, 0, 5000);
+  }));
+  ASSERT_TRUE(left);
+  EXPECT_EQ(left->size(), 0u);
+}
+
 TEST_F(Reconcile, TheClockGoingBackJudgesNobody) {
   auto wanted = request("a");
   wanted.spec.max_runtime_seconds = 3600;

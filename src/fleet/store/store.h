@@ -233,12 +233,12 @@ class Tx : public Reader {
   virtual void put_replica(const ReplicaRow& row) = 0;
   virtual void put_key(const KeyRingRow& row) = 0;
 
-  // Contract 16.3: rows past their time, at most `limit` per table and call; how many are gone is not told.
+  // Contract 16.3: rows past their time, at most `limit` per table and call. Whether another call would find more.
   struct Retention {
     base::Nanos events_before, env_events_before, operations_before, tombstones_before, tasks_before,
-        dead_letters_before, logins_before;
+        dead_letters_before, logins_before, replicas_before;
   };
-  virtual void prune(const Retention& retention, std::uint32_t limit) = 0;
+  virtual base::Result<bool> prune(const Retention& retention, std::uint32_t limit) = 0;
 
   // Fails the closure with this error.
   virtual void fail(base::Error error) = 0;

@@ -860,7 +860,7 @@ TEST_P(EveryStore, RareEventsAreFoundAmongManyAndTimesAmongIdsWithGaps) {
     }
     Tx::Retention retention{};
     retention.events_before = at_us(kSomeDayUs + 300);
-    tx.prune(retention, 1000);  // ids begin at another number than 1
+    EXPECT_OK(tx.prune(retention, 1000));  // ids begin at another number than 1
   }));
   const auto count = [&](EventFilter filter) {
     auto found = store_->get([=](Reader& reader) { return reader.events(filter, 0, 1000); });
@@ -1165,6 +1165,7 @@ TEST_P(EveryStore, PrunesWhatIsPastItsTimeInSteps) {
       operation.finished_at = then;
       tx.insert_operation(operation);
       tx.insert_login({.value_sha256 = bytes_of("login-" + n), .expires_at = then});
+      tx.put_replica({.replica_id = n, .heartbeat_at = then});
       tx.put_dead_letter({.kind = "k", .entity_id = n, .last_seen_at = then});
     }
     tx.insert_operation(some_operation("op-running"));
@@ -1175,8 +1176,13 @@ TEST_P(EveryStore, PrunesWhatIsPastItsTimeInSteps) {
     }
     tx.delete_environment("ended", 3);
   }));
+  bool more = false;
   const auto prune = [&](base::Nanos before, std::uint32_t limit) {
-    return store_->put([=](Tx& tx) { tx.prune({before, before, before, before, before, before, before}, limit); });
+    return store_->put([&more, before, limit](Tx& tx) {
+      const auto left = tx.prune({before, before, before, before, before, before, before, before}, limit);
+      ASSERT_OK(left);
+      more = *left;
+    });
   };
   const auto left = [&] {
     std::map<std::string, std::size_t> out;
@@ -1187,6 +1193,8 @@ TEST_P(EveryStore, PrunesWhatIsPastItsTimeInSteps) {
       out["operations"] = operations.size();
       FB_TRY(auto letters, reader.dead_letters(0, 100));
       out["letters"] = letters.size();
+      FB_TRY(auto replicas, reader.replicas());
+      out["replicas"] = replicas.size();
       for (const char* id : {"ended", "alive"}) {
         FB_TRY(auto seen, reader.env_events(id, some_environment(id).incarnation, 0, 100));
         out[id] = seen.size();
@@ -1207,18 +1215,23 @@ TEST_P(EveryStore, PrunesWhatIsPastItsTimeInSteps) {
     return out;
   };
   using Left = std::map<std::string, std::size_t>;
-  const Left whole = {{"events", 5}, {"operations", 6}, {"letters", 5},    {"ended", 3},      {"ended logs", 1},
-                      {"alive", 3},  {"alive logs", 1}, {"tombstones", 2}, {"done tasks", 2}, {"running tasks", 2}};
+  const Left whole = {{"replicas", 5},   {"events", 5},     {"operations", 6},   {"letters", 5},
+                      {"ended", 3},      {"ended logs", 1}, {"alive", 3},        {"alive logs", 1},
+                      {"tombstones", 2}, {"done tasks", 2}, {"running tasks", 2}};
   EXPECT_OK(prune(then, 100));
   EXPECT_EQ(left(), whole) << "nothing is older than its own time";
+  EXPECT_FALSE(more);
   EXPECT_OK(prune(then + at_us(1), 2));
+  EXPECT_TRUE(more);
   Left some = left();
   EXPECT_EQ(some["events"], 3u);
   EXPECT_EQ(some["operations"], 4u);
   EXPECT_EQ(some["ended"], 1u);
-  for (int i = 0; i < 4; ++i) EXPECT_OK(prune(then + at_us(1), 100));
-  const Left end = {{"events", 0}, {"operations", 1}, {"letters", 0},    {"ended", 0},      {"ended logs", 0},
-                    {"alive", 3},  {"alive logs", 1}, {"tombstones", 0}, {"done tasks", 0}, {"running tasks", 2}};
+  for (int i = 0; i < 10 && more; ++i) EXPECT_OK(prune(then + at_us(1), 2));
+  EXPECT_FALSE(more);
+  const Left end = {{"replicas", 0},   {"events", 0},     {"operations", 1},   {"letters", 0},
+                    {"ended", 0},      {"ended logs", 0}, {"alive", 3},        {"alive logs", 1},
+                    {"tombstones", 0}, {"done tasks", 0}, {"running tasks", 2}};
   EXPECT_EQ(left(), end);
 }
 

@@ -136,7 +136,7 @@ class SqlTx final : public Tx, private sql::Returned {
   void delete_leaked_artifact(std::string_view host_id, std::string_view snapshot_id) override;
   void put_replica(const ReplicaRow& row) override;
   void put_key(const KeyRingRow& row) override;
-  void prune(const Retention& retention, std::uint32_t limit) override;
+  base::Result<bool> prune(const Retention& retention, std::uint32_t limit) override;
   void fail(base::Error error) override;
 
  private:
