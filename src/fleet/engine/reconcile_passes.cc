@@ -223,8 +223,8 @@ base::Task<void> Reconciler::restoring() {
 base::Task<void> Reconciler::snapshots() {
   co_await restoring();
   const base::Nanos at = core_.wall();
-  auto due =
-      co_await core_.get<std::vector<SnapshotRow>>([&](Reader& reader) { return reader.snapshots_due(at, kPage); });
+  auto due = co_await core_.get<std::vector<SnapshotRow>>(
+      [&](Reader& reader) { return reader.snapshots_due(at, at - kRecentlyUsed, kPage); });
   if (!due) co_return;
   SnapshotFilter unfinished;
   unfinished.state = "creating";

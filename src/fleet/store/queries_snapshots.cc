@@ -40,19 +40,37 @@ constexpr sql::Query kHostSnapshots{
     "GROUP BY host_id"};
 constexpr sql::Query kSeedsInUse{
     "seeds_in_use", "", "SELECT DISTINCT source_snapshot_id FROM orchestrator_vms WHERE source_snapshot_id <> ''"};
-constexpr sql::Query kPastRetention{"snapshots_due", "zi",
-                                    FUSEBOX_SELECT_SNAPSHOT
-                                    " WHERE retention_until IS NOT NULL AND retention_until <= ?1 "
-                                    "AND state NOT IN ('deleting', 'error') ORDER BY retention_until LIMIT ?2"};
-// A deletion that never failed has no time to wait for.
+// A host that does not answer keeps what it has for now, and holds up no other.
+#define FUSEBOX_ON_A_HOST_THAT_ANSWERS                                                  \
+  " AND NOT EXISTS (SELECT 1 FROM orchestrator_hosts AS h WHERE h.host_id = s.host_id " \
+  "AND h.reach_state = 'unreachable')"
+#define FUSEBOX_WITHOUT_CHILDREN                                                                           \
+  " AND NOT EXISTS (SELECT 1 FROM orchestrator_snapshots AS c WHERE c.parent_snapshot_id = s.snapshot_id " \
+  "AND c.parent_snapshot_id <> '' AND c.snapshot_id NOT LIKE 'fork-seed-%')"
+#define FUSEBOX_SELECT_DUE "SELECT " FUSEBOX_SNAPSHOT_COLUMNS " FROM orchestrator_snapshots AS s WHERE "
+// Contract 10.5. The newest of an environment that still exists is its way back; a row of lineage has nothing of its own
+// to go back to.
+constexpr sql::Query kPastRetention{
+    "snapshots_due", "zzi",
+    FUSEBOX_SELECT_DUE
+    "retention_until IS NOT NULL AND retention_until <= ?1 AND state = 'ready' AND mode <> 'build' "
+    "AND (last_used_at IS NULL OR last_used_at <= ?2) "
+    "AND (NOT EXISTS (SELECT 1 FROM orchestrator_vms AS v WHERE v.vm_id = s.vm_id) "
+    "OR EXISTS (SELECT 1 FROM orchestrator_snapshots AS n WHERE n.vm_id = s.vm_id "
+    "AND n.state IN ('ready', 'restoring') AND n.snapshot_id NOT LIKE 'fork-seed-%' "
+    "AND (n.created_at, n.snapshot_id) > (s.created_at, "
+    "s.snapshot_id)))" FUSEBOX_WITHOUT_CHILDREN FUSEBOX_ON_A_HOST_THAT_ANSWERS " ORDER BY retention_until LIMIT ?3"};
 constexpr sql::Query kRetryDue{"snapshots_due", "zi",
-                               FUSEBOX_SELECT_SNAPSHOT
-                               " WHERE state IN ('deleting', 'error') AND next_retry_at IS NOT NULL "
-                               "AND next_retry_at <= ?1 ORDER BY next_retry_at LIMIT ?2"};
-constexpr sql::Query kDeleting{"snapshots_due", "i",
-                               FUSEBOX_SELECT_SNAPSHOT
-                               " WHERE state = 'deleting' AND next_retry_at IS NULL "
-                               "ORDER BY created_at DESC, snapshot_id DESC LIMIT ?1"};
+                               FUSEBOX_SELECT_DUE
+                               "state IN ('deleting', 'error') AND next_retry_at IS NOT NULL "
+                               "AND next_retry_at <= ?1" FUSEBOX_WITHOUT_CHILDREN FUSEBOX_ON_A_HOST_THAT_ANSWERS
+                               " ORDER BY next_retry_at LIMIT ?2"};
+// A deletion that never failed has no time to wait for.
+constexpr sql::Query kDeleting{
+    "snapshots_due", "i",
+    FUSEBOX_SELECT_DUE
+    "state = 'deleting' AND next_retry_at IS NULL" FUSEBOX_WITHOUT_CHILDREN FUSEBOX_ON_A_HOST_THAT_ANSWERS
+    " ORDER BY created_at DESC, snapshot_id DESC LIMIT ?1"};
 constexpr sql::Query kExists{"snapshot_exists", "t", "SELECT 1 FROM orchestrator_snapshots WHERE snapshot_id = ?1"};
 
 constexpr Write kInsert{.table = kTable,
@@ -244,16 +262,17 @@ base::Result<std::vector<std::string>> SqlTx::seeds_in_use() {
   return ids;
 }
 
-base::Result<std::vector<SnapshotRow>> SqlTx::snapshots_due(base::Nanos now, std::uint32_t limit) {
-  FB_TRY(auto due, all_rows(connection(), kPastRetention, {now, limit}, snapshot_at));
+base::Result<std::vector<SnapshotRow>> SqlTx::snapshots_due(base::Nanos now, base::Nanos used_before,
+                                                            std::uint32_t limit) {
+  FB_TRY(auto due, all_rows(connection(), kRetryDue, {now, limit}, snapshot_at));
   const auto left = [&] { return limit - static_cast<std::uint32_t>(due.size()); };
-  if (left() != 0) {
-    FB_TRY(auto retried, all_rows(connection(), kRetryDue, {now, left()}, snapshot_at));
-    for (SnapshotRow& row : retried) due.push_back(std::move(row));
-  }
   if (left() != 0) {
     FB_TRY(auto begun, all_rows(connection(), kDeleting, {left()}, snapshot_at));
     for (SnapshotRow& row : begun) due.push_back(std::move(row));
+  }
+  if (left() != 0) {
+    FB_TRY(auto past, all_rows(connection(), kPastRetention, {now, used_before, left()}, snapshot_at));
+    for (SnapshotRow& row : past) due.push_back(std::move(row));
   }
   return due;
 }

@@ -118,8 +118,11 @@ class Reader {
   virtual base::Result<std::vector<HostSnapshots>> host_snapshots() = 0;
   // Ids of snapshots that environments were made from, each once.
   virtual base::Result<std::vector<std::string>> seeds_in_use() = 0;
-  // Past retention_until, or in deleting or error with a retry due.
-  virtual base::Result<std::vector<SnapshotRow>> snapshots_due(base::Nanos now, std::uint32_t limit) = 0;
+  // What the collection has to delete, on hosts that are not unreachable. First what is in deleting or in error with a
+  // retry due, then what is past retention_until and may go: ready, no build layer, not used since `used_before`, without
+  // children, and not the newest of an environment that still exists.
+  virtual base::Result<std::vector<SnapshotRow>> snapshots_due(base::Nanos now, base::Nanos used_before,
+                                                               std::uint32_t limit) = 0;
 
   virtual base::Result<std::optional<OperationRow>> operation(std::string_view op_id) = 0;
   virtual base::Result<std::optional<OperationRow>> operation_of_key(std::string_view scope, std::string_view key) = 0;

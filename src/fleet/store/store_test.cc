@@ -708,6 +708,14 @@ TEST_P(EveryStore, ASnapshotChangesOnlyFromTheStateExpected) {
   EXPECT_FALSE(found->has_value());
 }
 
+std::vector<std::string> due_ids(TestStore& store, base::Nanos now, base::Nanos used_before, std::uint32_t limit) {
+  auto found = store.get([=](Reader& reader) { return reader.snapshots_due(now, used_before, limit); });
+  EXPECT_OK(found);
+  std::vector<std::string> ids;
+  for (const SnapshotRow& row : *found) ids.push_back(row.snapshot_id);
+  return ids;
+}
+
 TEST_P(EveryStore, KnowsWhichSnapshotsAreDue) {
   ASSERT_OK(store_->put([&](Tx& tx) {
     SnapshotRow row = some_snapshot("kept");
@@ -724,17 +732,58 @@ TEST_P(EveryStore, KnowsWhichSnapshotsAreDue) {
     tx.insert_snapshot(row);
   }));
   const auto due = [&](std::int64_t now_us, std::uint32_t limit) {
-    auto found = store_->get([=](Reader& reader) { return reader.snapshots_due(at_us(now_us), limit); });
-    EXPECT_OK(found);
-    std::set<std::string> out;
-    for (const SnapshotRow& row : *found) out.insert(row.snapshot_id);
-    return out;
+    return due_ids(*store_, at_us(now_us), at_us(kSomeDayUs + 9), limit);
   };
-  using Ids = std::set<std::string>;
+  using Ids = std::vector<std::string>;
   EXPECT_EQ(due(kSomeDayUs - 1, 9), Ids{"deleting"});
   EXPECT_EQ(due(kSomeDayUs, 9), (Ids{"deleting", "past"}));
-  EXPECT_EQ(due(kSomeDayUs + 1, 9), (Ids{"deleting", "past", "failed"}));
-  EXPECT_EQ(due(kSomeDayUs + 1, 2).size(), 2u);
+  EXPECT_EQ(due(kSomeDayUs + 1, 9), (Ids{"failed", "deleting", "past"}));
+  EXPECT_EQ(due(kSomeDayUs + 1, 2), (Ids{"failed", "deleting"})) << "what was begun comes first";
+}
+
+TEST_P(EveryStore, WhatMayNotBeCollectedHidesNothingThatMay) {
+  const base::Nanos past = at_us(kSomeDayUs);
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    tx.insert_environment(some_environment("lives"));
+    HostRow away = some_host("away");
+    away.reach_state = Reachability::unreachable;
+    tx.put_host(away);
+    const auto expired = [&](std::string id, std::string vm_id, std::int64_t age_us) {
+      SnapshotRow row = some_snapshot(std::move(id), age_us);
+      row.vm_id = std::move(vm_id);
+      row.parent_snapshot_id.clear();
+      row.retention_until = past;
+      row.last_used_at = past;
+      return row;
+    };
+    SnapshotRow row = expired("layer", "gone-1", 9);
+    row.mode = "build";
+    tx.insert_snapshot(row);
+    row = expired("just used", "gone-2", 9);
+    row.last_used_at = past + at_us(1);
+    tx.insert_snapshot(row);
+    row = expired("out of reach", "gone-3", 9);
+    row.host_id = "away";
+    tx.insert_snapshot(row);
+    row.snapshot_id = "deleting out of reach";
+    row.state = SnapshotState::deleting;
+    tx.insert_snapshot(row);
+    tx.insert_snapshot(expired("parent", "gone-4", 9));
+    row = expired("child", "gone-5", 9);
+    row.parent_snapshot_id = "parent";
+    row.retention_until = at_us(kSomeDayUs * 2);
+    tx.insert_snapshot(row);
+    tx.insert_snapshot(expired("older", "lives", 9));
+    tx.insert_snapshot(expired("newest", "lives", 8));
+    row = expired("failed later", "lives", 7);
+    row.state = SnapshotState::error;
+    tx.insert_snapshot(row);
+    row = expired("last", "gone-6", 9);
+    row.retention_until = past + at_us(1);
+    tx.insert_snapshot(row);
+  }));
+  using Ids = std::vector<std::string>;
+  EXPECT_EQ(due_ids(*store_, past + at_us(1), past, 2), (Ids{"older", "last"}));
 }
 
 TEST_P(EveryStore, TellsTheTimeOfReadsByQueryAndOfWritesByCommit) {

@@ -65,7 +65,8 @@ class SqlTx final : public Tx, private sql::Returned {
   base::Result<SnapshotUse> snapshot_use(std::string_view tenant_id) override;
   base::Result<std::vector<HostSnapshots>> host_snapshots() override;
   base::Result<std::vector<std::string>> seeds_in_use() override;
-  base::Result<std::vector<SnapshotRow>> snapshots_due(base::Nanos now, std::uint32_t limit) override;
+  base::Result<std::vector<SnapshotRow>> snapshots_due(base::Nanos now, base::Nanos used_before,
+                                                       std::uint32_t limit) override;
   base::Result<std::optional<OperationRow>> operation(std::string_view op_id) override;
   base::Result<std::optional<OperationRow>> operation_of_key(std::string_view scope, std::string_view key) override;
   base::Result<std::vector<OperationRow>> unfinished_operations(std::string_view vm_id) override;
