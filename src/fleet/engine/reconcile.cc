@@ -18,6 +18,7 @@ using std::chrono::seconds;
 constexpr base::Nanos kListLimit{seconds{10}};
 constexpr base::Nanos kDeleteLimit{seconds{60}};
 constexpr std::size_t kDeletesAtOnce = 8;  // contract 13
+constexpr std::size_t kRearmsAtOnce = 8;   // of one host that was started again with all it has
 constexpr std::uint32_t kPage = 200;
 constexpr base::Nanos kRetryFirst{seconds{5}};  // contract 13 pass 8: 5 s .. 5 min
 constexpr base::Nanos kRetryLast{std::chrono::minutes{5}};
@@ -57,23 +58,12 @@ base::Task<void> Reconciler::run() {
   base::Nanos next_tick = core_.now();
   base::Nanos next_poll = core_.now();
   base::Nanos next_load = core_.now();
-  bool led = false;
   while (!core_.closing) {
     const bool leads = core_.parts.store.is_leader();
-    if (leads != led) {
-      led = leads;
-      core_.parts.meters.leader(leads);
-      const base::Nanos at = core_.wall();
-      const std::string replica = core_.parts.options.replica_id;
-      const auto told = co_await core_.commit("leader", [&](Tx& tx) -> base::Result<void> {
-        tx.add_event(event_of("replica", replica, leads ? "leader.acquired" : "leader.lost", at));
-        return {};
-      });
-      if (!told) core_.log(base::LogLevel::warn, "change of leader not recorded");
-      if (leads) {
-        next_tick = core_.now();
-        resealed_ = false;  // others may have written under a former key
-      }
+    if (leads != led_) {
+      led_ = leads;
+      if (leads) next_tick = next_poll = core_.now();
+      co_await lead();
     }
     if (leads && core_.now() >= next_tick) {
       next_tick = core_.now() + core_.parts.options.reconcile_interval;
@@ -81,7 +71,7 @@ base::Task<void> Reconciler::run() {
     }
     if (leads && core_.now() >= next_poll) {
       next_poll = core_.now() + core_.parts.options.host_poll;
-      core_.jobs.spawn(poll());
+      if (!std::exchange(poll_.busy, true)) core_.jobs.spawn(run_pass(poll_));
     }
     if (leads) {
       const auto taken = co_await take_over(core_, TakeOver::expired);
@@ -97,10 +87,30 @@ base::Task<void> Reconciler::run() {
   }
 }
 
+base::Task<void> Reconciler::lead() {
+  core_.parts.meters.leader(led_);
+  if (led_) {
+    resealed_ = false;  // others may have written under a former key
+  }
+  const base::Nanos at = core_.wall();
+  const std::string replica = core_.parts.options.replica_id;
+  const std::string_view event = led_ ? "leader.acquired" : "leader.lost";
+  const auto told = co_await core_.commit("leader", [&](Tx& tx) -> base::Result<void> {
+    tx.add_event(event_of("replica", replica, event, at));
+    return {};
+  });
+  if (!told) core_.log(base::LogLevel::warn, "change of leader not recorded");
+}
+
 base::Task<void> Reconciler::poll() {
   base::TaskScope scope(core_.parts.executor);
   for (const auto& host : core_.hosts.all()) scope.spawn(poll_host(core_, host));
   co_await scope.all_ended();
+}
+
+base::Task<void> Reconciler::run_pass(Pass& pass) {
+  co_await (this->*pass.work)();
+  pass.busy = false;
 }
 
 base::Task<void> Reconciler::tick() {
@@ -114,16 +124,11 @@ base::Task<void> Reconciler::tick() {
   }
   for (const auto& host : core_.hosts.all())
     if (is_evicting(host->row)) core_.jobs.spawn(evict(core_, host->row.host_id));
-  scope.spawn(deadlines());
-  scope.spawn(health());
-  scope.spawn(snapshots());
-  scope.spawn(allocations());
-  scope.spawn(layers());
-  scope.spawn(leaks());
-  scope.spawn(guests());
-  scope.spawn(gauges());
+  for (Pass& pass : passes_)
+    if (!std::exchange(pass.busy, true)) scope.spawn(run_pass(pass));
   if (!std::exchange(resealed_, true)) scope.spawn(reseal());
-  scope.spawn(retention());
+  // What is behind takes many ticks; their length is not a tick's.
+  if (!std::exchange(retention_.busy, true)) core_.jobs.spawn(run_pass(retention_));
   co_await scope.all_ended();
   core_.parts.meters.fleet(tracked_, listed_);
   core_.parts.meters.count(EngineMeters::Count::cycles);
@@ -138,51 +143,62 @@ base::Task<void> Reconciler::lane(std::shared_ptr<Lane> lane) {
     core_.heard(*place, listed);
     if (listed && core_.hosts.reachable(lane->host_id)) {
       listed_ += listed->size();
-      std::set<std::string, std::less<>> names;
+      Names names;
       for (const host::VmRecord& record : *listed) names.insert(record.vm_id);
-      co_await missing(*lane, names, list_began);
-      co_await orphans(*lane, *listed);
-      co_await rebooted(*lane, *listed);
+      const BootIds known = co_await missing(*lane, names, list_began);
+      co_await orphans(*lane, *listed, known);
+      co_await rebooted(*lane, *listed, known);
       co_await destroying(*lane, names, list_began);
     } else if (!listed) {
       core_.parts.meters.host_failed(lane->host_id);
-      co_await destroying(*lane, {}, base::Nanos{0});
     }
   }
   lane->busy = false;
 }
 
-// Absent from two lists in a row that began after its last change; then asked for by name.
-base::Task<void> Reconciler::missing(Lane& lane, const std::set<std::string, std::less<>>& listed,
-                                     base::Nanos list_began) {
+base::Task<Reconciler::BootIds> Reconciler::missing(Lane& lane, const Names& listed, base::Nanos list_began) {
+  BootIds known;
+  base::Places places(core_.parts.executor, kDeletesAtOnce);
+  base::TaskScope scope(core_.parts.executor);
   EnvironmentFilter filter;
   filter.host_id = lane.host_id;
   std::string after;
-  for (;;) {
+  while (leads()) {
     auto rows = co_await core_.get<std::vector<EnvironmentRow>>(
         [&](Reader& reader) { return reader.environments(filter, after, kPage); });
-    if (!rows || rows->empty()) co_return;
+    if (!rows || rows->empty()) break;
     after = rows->back().vm_id;
     for (EnvironmentRow& row : *rows) {
+      known.emplace(row.host_vm_name, row.boot_id);
       if (lane.host_id.empty() && row.backend != lane.backend) continue;
       ++tracked_;
       if (row.state != EnvironmentState::running && row.state != EnvironmentState::draining) continue;
       const bool present = listed.contains(row.host_vm_name);
       if (present && row.missing_seen_at.count() == 0) continue;
       if (!present && list_began <= row.state_changed_at) continue;
-      const bool again = !present && row.missing_seen_at.count() != 0 && row.missing_seen_at > row.state_changed_at;
-      if (again) {
-        co_await confirm_missing(lane, std::move(row));
-        continue;
-      }
-      const base::Nanos seen = present ? base::Nanos{0} : list_began;
-      const auto noted = co_await core_.commit("missing_seen", [&](Tx& tx) -> base::Result<void> {
-        tx.set_strikes(row.vm_id, row.generation, row.stuck_strikes, row.idle_strikes, seen);
-        return {};
-      });
-      if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
+      scope.spawn(missing_row(lane, places, std::move(row), present, list_began));
     }
   }
+  co_await scope.all_ended();
+  co_return known;
+}
+
+// Absent from two lists in a row that began after its last change; then asked for by name.
+base::Task<void> Reconciler::missing_row(Lane& lane, base::Places& places, EnvironmentRow row, bool present,
+                                         base::Nanos list_began) {
+  const auto place = co_await places.take();
+  if (!leads()) co_return;
+  const bool again = !present && row.missing_seen_at.count() != 0 && row.missing_seen_at > row.state_changed_at;
+  if (again) {
+    co_await confirm_missing(lane, std::move(row));
+    co_return;
+  }
+  const base::Nanos seen = present ? base::Nanos{0} : list_began;
+  const auto noted = co_await core_.commit("missing_seen", [&](Tx& tx) -> base::Result<void> {
+    tx.set_strikes(row.vm_id, row.generation, row.stuck_strikes, row.idle_strikes, seen);
+    return {};
+  });
+  if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
 }
 
 base::Task<void> Reconciler::confirm_missing(Lane& lane, EnvironmentRow row) {
@@ -210,15 +226,16 @@ base::Task<void> Reconciler::confirm_missing(Lane& lane, EnvironmentRow row) {
   (void)co_await run_removal(core_, std::move(*removal));
 }
 
-base::Task<void> Reconciler::orphans(Lane& lane, const std::vector<host::VmRecord>& listed) {
-  std::set<std::string, std::less<>> unknown;
+base::Task<void> Reconciler::orphans(Lane& lane, const std::vector<host::VmRecord>& listed, const BootIds& known) {
+  Names unknown;
   base::Places places(core_.parts.executor, kDeletesAtOnce);
   base::TaskScope scope(core_.parts.executor);
   const auto one = [](Reconciler& self, base::Places& from, Lane& of, host::VmRecord record) -> base::Task<void> {
     const auto place = co_await from.take();
-    co_await self.orphan(of, std::move(record));
+    if (self.leads()) co_await self.orphan(of, std::move(record));
   };
   for (const host::VmRecord& record : listed) {
+    if (known.contains(record.vm_id)) continue;
     const std::string name = record.vm_id;
     const std::string host_id = lane.host_id;
     auto row = co_await core_.get<std::optional<EnvironmentRow>>(
@@ -304,22 +321,27 @@ base::Task<void> Reconciler::orphan(Lane& lane, host::VmRecord record) {
 }
 
 // Another boot id than the row's: what was in the guest's memory is gone (9.5).
-base::Task<void> Reconciler::rebooted(Lane& lane, const std::vector<host::VmRecord>& listed) {
+base::Task<void> Reconciler::rebooted(Lane& lane, const std::vector<host::VmRecord>& listed, const BootIds& known) {
+  base::Places places(core_.parts.executor, kRearmsAtOnce);
+  base::TaskScope scope(core_.parts.executor);
   for (const host::VmRecord& record : listed) {
-    if (record.boot_id.empty()) continue;
-    const std::string name = record.vm_id;
-    const std::string host_id = lane.host_id;
-    auto found = co_await core_.get<std::optional<EnvironmentRow>>(
-        [&](Reader& reader) { return reader.environment_on_host(host_id, name); });
-    if (!found || !*found) continue;
-    EnvironmentRow row = std::move(**found);
-    if (row.state != EnvironmentState::running || !row.op_id.empty()) continue;
-    if (row.boot_id == record.boot_id) continue;
-    co_await rebooted_one(std::move(row), record.boot_id);
+    const auto row = known.find(record.vm_id);
+    if (record.boot_id.empty() || row == known.end() || row->second == record.boot_id) continue;
+    scope.spawn(rebooted_one(lane, places, record.vm_id, record.boot_id));
   }
+  co_await scope.all_ended();
 }
 
-base::Task<void> Reconciler::rebooted_one(EnvironmentRow row, std::string boot_id) {
+base::Task<void> Reconciler::rebooted_one(Lane& lane, base::Places& places, std::string name, std::string boot_id) {
+  const auto turn = co_await places.take();
+  if (!leads()) co_return;
+  const std::string host_id = lane.host_id;
+  auto found = co_await core_.get<std::optional<EnvironmentRow>>(
+      [&](Reader& reader) { return reader.environment_on_host(host_id, name); });
+  if (!found || !*found) co_return;
+  EnvironmentRow row = std::move(**found);
+  if (row.state != EnvironmentState::running || !row.op_id.empty()) co_return;
+  if (row.boot_id == boot_id) co_return;
   bool lost = false;
   if (!row.boot_id.empty()) {
     lost = true;
@@ -352,33 +374,47 @@ base::Task<void> Reconciler::rebooted_one(EnvironmentRow row, std::string boot_i
   if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
 }
 
-base::Task<void> Reconciler::destroying(Lane& lane, const std::set<std::string, std::less<>>& listed,
-                                        base::Nanos /*list_began*/) {
+base::Task<void> Reconciler::destroying(Lane& lane, const Names& listed, base::Nanos list_began) {
+  base::Places places(core_.parts.executor, kDeletesAtOnce);
+  base::TaskScope scope(core_.parts.executor);
   EnvironmentFilter filter;
   filter.host_id = lane.host_id;
   filter.state = "destroying";
+  Names seen;
   std::string after;
-  for (;;) {
+  bool all = false;
+  while (leads() && !all) {
     auto rows = co_await core_.get<std::vector<EnvironmentRow>>(
         [&](Reader& reader) { return reader.environments(filter, after, kPage); });
-    if (!rows || rows->empty()) co_return;
-    after = rows->back().vm_id;
+    if (!rows) break;
+    all = rows->empty();
+    if (!all) after = rows->back().vm_id;
     for (EnvironmentRow& row : *rows) {
       if (lane.host_id.empty() && row.backend != lane.backend) continue;
+      seen.insert(row.vm_id);
       if (core_.removals.under_way(row.vm_id)) continue;
-      Retry& retry = destroy_retries_[row.vm_id];
-      if (core_.now() < retry.next) continue;
-      const std::string vm_id = row.vm_id;
-      const bool absent = !listed.empty() && !listed.contains(row.host_vm_name);
-      auto gone = co_await retry_removal(core_, std::move(row));
-      if (gone) {
-        destroy_retries_.erase(vm_id);
-        continue;
-      }
-      retry.next = core_.now() + backoff(retry.failures++);
-      if (absent) retry.next = core_.now();  // the host says it is gone: only the row is left
+      const bool absent = list_began > row.state_changed_at && !listed.contains(row.host_vm_name);
+      const auto retry = lane.removals.find(row.vm_id);
+      if (!absent && retry != lane.removals.end() && core_.now() < retry->second.next) continue;
+      scope.spawn(destroy(lane, places, std::move(row), absent));
     }
   }
+  co_await scope.all_ended();
+  // What others removed needs no more tries.
+  if (all) std::erase_if(lane.removals, [&](const auto& entry) { return !seen.contains(entry.first); });
+}
+
+base::Task<void> Reconciler::destroy(Lane& lane, base::Places& places, EnvironmentRow row, bool absent) {
+  const auto place = co_await places.take();
+  if (!leads()) co_return;
+  const std::string vm_id = row.vm_id;
+  const auto gone = co_await try_removal(core_, std::move(row), absent);
+  if (gone || gone.error().code == base::Errc::exists) {  // or another replica is at it
+    lane.removals.erase(vm_id);
+    co_return;
+  }
+  Lane::Retry& retry = lane.removals[vm_id];
+  retry.next = core_.now() + backoff(retry.failures++);
 }
 
 base::Task<void> Reconciler::allocations() {

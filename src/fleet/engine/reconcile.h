@@ -1,12 +1,14 @@
 // Brings what is and what should be together, tick by tick, on the leader.
 //
 // Level-triggered: every pass looks at rows and listings as they are now. Each host is a lane of its own; a lane never
-// waits for another and never overlaps itself. What an unreachable host has is unknown, never nothing.
+// waits for another and never overlaps itself, nor does a pass over rows. What an unreachable host has is unknown, never
+// nothing. A replica that does not lead any more ends its passes where they are.
 //
 // Internal to src/fleet/engine.
 // Contract control-plane.md 11.4, 13
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -16,6 +18,7 @@
 
 #include "fleet/engine/boot_material.h"
 #include "fleet/engine/core.h"
+#include "fleet/engine/host_places.h"
 #include "fleet/engine/removal.h"
 
 namespace fusebox::fleet {
@@ -33,7 +36,11 @@ struct Lane {
     bool dead_lettered = false;
   };
   std::map<std::string, Orphan, std::less<>> orphans;
-  std::map<std::string, std::string, std::less<>> boot_ids;  // as last listed, by host name
+  struct Retry {
+    base::Nanos next{0};  // monotonic
+    std::int32_t failures = 0;
+  };
+  std::map<std::string, Retry, std::less<>> removals;  // that failed, by vm_id
 };
 
 class Reconciler {
@@ -42,33 +49,55 @@ class Reconciler {
 
   // Polls hosts and ticks until the engine closes; does nothing while another replica leads.
   base::Task<void> run();
-  // One tick, whoever leads; returns when its lanes have ended.
+  // One tick; returns when its lanes and passes have ended.
   base::Task<void> tick();
 
  private:
+  using Names = std::set<std::string, std::less<>>;
+  using BootIds = std::map<std::string, std::string, std::less<>>;  // by host name
+  struct Pass {
+    base::Task<void> (Reconciler::*work)();
+    bool busy = false;
+  };
+  base::Task<void> run_pass(Pass& pass);
+  bool leads() const noexcept { return !core_.closing && core_.parts.store.is_leader(); }
+  base::Task<void> lead();  // has begun or ended
+
   base::Task<void> lane(std::shared_ptr<Lane> lane);
-  base::Task<void> missing(Lane& lane, const std::set<std::string, std::less<>>& listed, base::Nanos list_began);
+  // Returns what the rows of the lane say.
+  base::Task<BootIds> missing(Lane& lane, const Names& listed, base::Nanos list_began);
+  base::Task<void> missing_row(Lane& lane, base::Places& places, EnvironmentRow row, bool present,
+                               base::Nanos list_began);
   base::Task<void> confirm_missing(Lane& lane, EnvironmentRow row);
-  base::Task<void> orphans(Lane& lane, const std::vector<host::VmRecord>& listed);
+  base::Task<void> orphans(Lane& lane, const std::vector<host::VmRecord>& listed, const BootIds& known);
   base::Task<void> orphan(Lane& lane, host::VmRecord record);
-  base::Task<void> rebooted(Lane& lane, const std::vector<host::VmRecord>& listed);
-  base::Task<void> rebooted_one(EnvironmentRow row, std::string boot_id);
+  base::Task<void> rebooted(Lane& lane, const std::vector<host::VmRecord>& listed, const BootIds& known);
+  base::Task<void> rebooted_one(Lane& lane, base::Places& places, std::string name, std::string boot_id);
   // Whether the guest still has what it was armed with. Nothing: it did not say.
   base::Task<std::optional<bool>> is_armed(EnvironmentRow row, Place place);
-  base::Task<void> destroying(Lane& lane, const std::set<std::string, std::less<>>& listed, base::Nanos list_began);
+  base::Task<void> destroying(Lane& lane, const Names& listed, base::Nanos list_began);
+  base::Task<void> destroy(Lane& lane, base::Places& places, EnvironmentRow row, bool absent);
   base::Task<void> deadlines();  // stuck and idle
-  base::Task<void> stuck(EnvironmentRow row, base::Nanos at);
-  base::Task<void> idle(EnvironmentRow row, base::Nanos at);
-  base::Task<void> strike_out(EnvironmentRow row, std::string_view kind, RemovalReason reason, base::Nanos at,
-                              EngineMeters::Count count);
+  base::Task<void> deadlines_in(EnvironmentState state, HostPlaces& places, base::TaskScope& scope);
+  base::Task<void> stuck(HostPlaces& places, EnvironmentRow row, base::Nanos at);
+  base::Nanos ceiling_of(const EnvironmentRow& row) const noexcept;
+  base::Nanos idle_limit_of(const EnvironmentRow& row) const noexcept;
+  bool is_idle(const EnvironmentRow& row, base::Nanos at) const;
+  base::Task<void> idle(HostPlaces& places, EnvironmentRow row, base::Nanos at);
+  // `check` may still refuse, in the transaction that records the end.
+  base::Task<void> strike_out(HostPlaces& places, EnvironmentRow row, std::string_view kind, RemovalReason reason,
+                              base::Nanos at, EngineMeters::Count count, Store::WriteWork check = {});
   base::Task<void> health();
   base::Task<void> health_of(EnvironmentRow row, BootMaterial material);
   base::Task<void> snapshots();
+  base::Task<void> collect(HostPlaces& places, SnapshotRow snapshot, base::Nanos at);
+  base::Task<void> settle(HostPlaces& places, SnapshotRow snapshot);
   base::Task<void> restoring();
   base::Task<void> allocations();
   base::Task<void> layers();  // by idleness, then by number (10.5)
-  base::Task<void> collect_layer(SnapshotRow layer, base::Nanos at);
-  base::Task<void> leaks();   // bytes an agent could not delete when it was asked
+  base::Task<void> collect_layer(HostPlaces& places, SnapshotRow layer, base::Nanos at);
+  base::Task<void> leaks();                                         // bytes an agent could not delete when it was asked
+  base::Task<void> leaks_of(std::vector<LeakedArtifactRow> leaks);  // of one host
   base::Task<void> guests();  // those whose agents tell no boot id (9.5), and certificates that run out
   base::Task<void> guest(EnvironmentRow row);
   base::Task<void> gauges();
@@ -84,11 +113,17 @@ class Reconciler {
 
   Core& core_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Lane>> lanes_;
-  struct Retry {
-    base::Nanos next{0};
-    std::int32_t failures = 0;
-  };
-  std::map<std::string, Retry, std::less<>> destroy_retries_;  // by vm_id
+  std::array<Pass, 8> passes_{{{&Reconciler::deadlines},
+                               {&Reconciler::health},
+                               {&Reconciler::snapshots},
+                               {&Reconciler::allocations},
+                               {&Reconciler::layers},
+                               {&Reconciler::leaks},
+                               {&Reconciler::guests},
+                               {&Reconciler::gauges}}};
+  Pass retention_{&Reconciler::retention};
+  Pass poll_{&Reconciler::poll};
+  bool led_ = false;
   struct Silence {
     std::int32_t misses = 0;     // of its guest agent, in a row
     base::Nanos asked_again{0};  // monotonic: before that, its files are known to be there

@@ -13,6 +13,7 @@ using std::chrono::seconds;
 constexpr std::uint32_t kLayersMax = 10'000;  // looked at in one tick
 constexpr std::uint32_t kLeaksMax = 10'000;   // the same; more would hide behind hosts that cannot delete
 constexpr base::Nanos kDeleteLimit{seconds{60}};
+constexpr std::size_t kDeletesAtOnce = 8;  // contract 13, per host
 
 // Snapshots that environments were made from, and their copies on other hosts.
 struct SeedsInUse {
@@ -52,13 +53,18 @@ base::Task<void> Reconciler::layers() {
   in_use.ids.insert(seeds->begin(), seeds->end());
   for (const SnapshotRow& layer : *rows)
     if (!layer.digest.empty() && in_use.ids.contains(layer.snapshot_id)) in_use.digests.insert(layer.digest);
+  HostPlaces places(core_.parts.executor, kDeletesAtOnce);
+  base::TaskScope scope(core_.parts.executor);
   for (SnapshotRow& layer : unwanted) {
     if (in_use.contains(layer) || !core_.hosts.reachable(layer.host_id)) continue;
-    co_await collect_layer(std::move(layer), at);
+    scope.spawn(collect_layer(places, std::move(layer), at));
   }
+  co_await scope.all_ended();
 }
 
-base::Task<void> Reconciler::collect_layer(SnapshotRow layer, base::Nanos at) {
+base::Task<void> Reconciler::collect_layer(HostPlaces& places, SnapshotRow layer, base::Nanos at) {
+  const auto place = co_await places.of(layer.host_id).take();
+  if (!leads() || places.given_up(layer.host_id)) co_return;
   const std::string id = layer.snapshot_id;
   auto children = co_await core_.get<std::uint64_t>([&](Reader& reader) { return reader.count_children(id); });
   if (!children || *children > 0) co_return;
@@ -71,28 +77,35 @@ base::Task<void> Reconciler::collect_layer(SnapshotRow layer, base::Nanos at) {
     tx.update_snapshot(layer, SnapshotState::ready);
     return {};
   });
-  if (recorded) (void)co_await run_snapshot_deletion(core_, std::move(layer), "artifact.gc_deleted");
+  if (!recorded) co_return;
+  const std::string host_id = layer.host_id;
+  const auto deleted = co_await run_snapshot_deletion(core_, std::move(layer), "artifact.gc_deleted");
+  if (!deleted) places.give_up(host_id);
 }
 
-// A host that failed once is left alone until the next tick, so that one that hangs holds up nobody for long.
 base::Task<void> Reconciler::leaks() {
   auto rows = co_await core_.get<std::vector<LeakedArtifactRow>>(
       [](Reader& reader) { return reader.leaked_artifacts(kLeaksMax); });
   if (!rows) co_return;
-  std::set<std::string, std::less<>> failed;
-  for (const LeakedArtifactRow& leak : *rows) {
+  std::map<std::string, std::vector<LeakedArtifactRow>, std::less<>> by_host;
+  for (LeakedArtifactRow& leak : *rows) by_host[leak.host_id].push_back(std::move(leak));
+  base::TaskScope scope(core_.parts.executor);
+  for (auto& [host_id, leaks] : by_host) scope.spawn(leaks_of(std::move(leaks)));
+  co_await scope.all_ended();
+}
+
+// A host that failed once is left alone until the next tick.
+base::Task<void> Reconciler::leaks_of(std::vector<LeakedArtifactRow> leaks) {
+  for (const LeakedArtifactRow& leak : leaks) {
     const auto host = core_.hosts.find(leak.host_id);
-    if (!host || !host->provider || !host->features.contains("store-delete")) continue;
-    if (failed.contains(leak.host_id) || !core_.hosts.reachable(leak.host_id)) continue;
+    if (!leads() || !host || !host->provider || !host->features.contains("store-delete")) co_return;
+    if (!core_.hosts.reachable(leak.host_id)) co_return;
     const Place place{host->provider.get(), host->provider, host};
     host::CallContext context;
     context.limit = kDeleteLimit;
     auto deleted = co_await place.provider->delete_snapshot(context, {}, leak.snapshot_id);
     core_.heard(place, deleted);
-    if (!deleted && deleted.error().code != base::Errc::not_found) {
-      failed.insert(leak.host_id);
-      continue;
-    }
+    if (!deleted && deleted.error().code != base::Errc::not_found) co_return;
     const auto noted = co_await core_.commit("leak_closed", [&](Tx& tx) -> base::Result<void> {
       tx.delete_leaked_artifact(leak.host_id, leak.snapshot_id);
       return {};

@@ -19,6 +19,7 @@ using std::chrono::seconds;
 constexpr std::uint32_t kPage = 200;
 constexpr std::size_t kHealthAtOnce = 64;  // contract 13 pass 6
 constexpr base::Nanos kHealthLimit{seconds{10}};
+constexpr std::size_t kDeletesAtOnce = 8;                           // contract 13, per host
 constexpr std::uint32_t kPruneBatch = 1000;                         // contract 16.3
 constexpr base::Nanos kPrunePause{std::chrono::milliseconds{100}};  // between batches, so that others can write
 
@@ -28,34 +29,53 @@ std::string seconds_text(base::Nanos span) {
 
 }  // namespace
 
+base::Nanos Reconciler::ceiling_of(const EnvironmentRow& row) const noexcept {
+  return row.max_runtime_seconds > 0 ? base::Nanos{seconds{row.max_runtime_seconds}}
+                                     : core_.parts.options.task_stuck_timeout;
+}
+
+base::Nanos Reconciler::idle_limit_of(const EnvironmentRow& row) const noexcept {
+  return row.idle_timeout_seconds > 0 ? base::Nanos{seconds{row.idle_timeout_seconds}}
+                                      : core_.parts.options.default_idle_timeout;
+}
+
+bool Reconciler::is_idle(const EnvironmentRow& row, base::Nanos at) const {
+  const base::Nanos limit = idle_limit_of(row);
+  return limit.count() > 0 && !core_.live.in_use(row.vm_id) && at - row.last_activity_at > limit;
+}
+
 base::Task<void> Reconciler::deadlines() {
-  for (const EnvironmentState state : {EnvironmentState::running, EnvironmentState::draining}) {
-    std::string after;
-    for (;;) {
-      const base::Nanos at = core_.wall();
-      auto rows = co_await core_.get<std::vector<EnvironmentRow>>(
-          [&](Reader& reader) { return reader.environments_past(state, at, after, kPage); });
-      if (!rows || rows->empty()) break;
-      after = rows->back().vm_id;
-      for (EnvironmentRow& row : *rows) {
-        if (!core_.hosts.reachable(row.host_id)) continue;  // nothing on it is judged (11.4)
-        const base::Nanos ceiling = row.max_runtime_seconds > 0 ? base::Nanos{seconds{row.max_runtime_seconds}}
-                                                                : core_.parts.options.task_stuck_timeout;
-        if (ceiling.count() > 0 && at - row.created_at > ceiling) {
-          co_await stuck(std::move(row), at);
-          continue;
-        }
-        if (state == EnvironmentState::running) co_await idle(std::move(row), at);
-      }
+  HostPlaces places(core_.parts.executor, kDeletesAtOnce);
+  base::TaskScope scope(core_.parts.executor);
+  co_await deadlines_in(EnvironmentState::running, places, scope);
+  co_await deadlines_in(EnvironmentState::draining, places, scope);
+  co_await scope.all_ended();
+}
+
+base::Task<void> Reconciler::deadlines_in(EnvironmentState state, HostPlaces& places, base::TaskScope& scope) {
+  std::string after;
+  while (leads()) {
+    const base::Nanos at = core_.wall();
+    auto rows = co_await core_.get<std::vector<EnvironmentRow>>(
+        [&](Reader& reader) { return reader.environments_past(state, at, after, kPage); });
+    if (!rows || rows->empty()) co_return;
+    after = rows->back().vm_id;
+    for (EnvironmentRow& row : *rows) {
+      if (!core_.hosts.reachable(row.host_id)) continue;  // nothing on it is judged (11.4)
+      const base::Nanos ceiling = ceiling_of(row);
+      if (ceiling.count() > 0 && at - row.created_at > ceiling)
+        scope.spawn(stuck(places, std::move(row), at));
+      else if (state == EnvironmentState::running && (row.idle_strikes != 0 || is_idle(row, at)))
+        scope.spawn(idle(places, std::move(row), at));
     }
   }
 }
 
-base::Task<void> Reconciler::stuck(EnvironmentRow row, base::Nanos at) {
-  const base::Nanos ceiling = row.max_runtime_seconds > 0 ? base::Nanos{seconds{row.max_runtime_seconds}}
-                                                          : core_.parts.options.task_stuck_timeout;
+base::Task<void> Reconciler::stuck(HostPlaces& places, EnvironmentRow row, base::Nanos at) {
+  const auto place = co_await places.of(row.host_id).take();
+  if (!leads()) co_return;
   const std::string text =
-      "task stuck: runtime " + seconds_text(at - row.created_at) + " exceeded ceiling " + seconds_text(ceiling);
+      "task stuck: runtime " + seconds_text(at - row.created_at) + " exceeded ceiling " + seconds_text(ceiling_of(row));
   if (row.stuck_strikes == 0) {
     core_.parts.meters.count(EngineMeters::Count::stuck_suspected);
     const auto noted = co_await core_.commit("stuck_suspected", [&](Tx& tx) -> base::Result<void> {
@@ -66,13 +86,15 @@ base::Task<void> Reconciler::stuck(EnvironmentRow row, base::Nanos at) {
     if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
     co_return;
   }
-  co_await strike_out(std::move(row), "stuck_task", RemovalReason("stuck", text), at,
+  co_await strike_out(places, std::move(row), "stuck_task", RemovalReason("stuck", text), at,
                       EngineMeters::Count::stuck_failed);
 }
 
 // The second strike: the environment goes, and a letter says why.
-base::Task<void> Reconciler::strike_out(EnvironmentRow row, std::string_view kind, RemovalReason reason, base::Nanos at,
-                                        EngineMeters::Count count) {
+base::Task<void> Reconciler::strike_out(HostPlaces& places, EnvironmentRow row, std::string_view kind,
+                                        RemovalReason reason, base::Nanos at, EngineMeters::Count count,
+                                        Store::WriteWork check) {
+  if (places.given_up(row.host_id)) co_return;
   const DeadLetterRow letter{.id = 0,
                              .kind = std::string(kind),
                              .entity_id = row.vm_id,
@@ -84,21 +106,23 @@ base::Task<void> Reconciler::strike_out(EnvironmentRow row, std::string_view kin
                              .last_seen_at = at,
                              .acknowledged_at = base::Nanos{0}};
   const RequestInfo nobody;
-  Store::WriteWork also = [letter](Tx& tx) -> base::Result<void> {
+  Store::WriteWork also = [letter, check = std::move(check)](Tx& tx) -> base::Result<void> {
+    if (check) FB_CHECK(check(tx));
     tx.put_dead_letter(letter);
     return {};
   };
   auto removal = co_await begin_removal(core_, std::move(row), std::move(reason), nobody, std::move(also));
   if (!removal) co_return;
   core_.parts.meters.count(count);
-  (void)co_await run_removal(core_, std::move(*removal));
+  const std::string host_id = removal->row.host_id;
+  const auto removed = co_await run_removal(core_, std::move(*removal));
+  if (!removed && removed.error().code != base::Errc::stale) places.give_up(host_id);
 }
 
-base::Task<void> Reconciler::idle(EnvironmentRow row, base::Nanos at) {
-  const base::Nanos limit = row.idle_timeout_seconds > 0 ? base::Nanos{seconds{row.idle_timeout_seconds}}
-                                                         : core_.parts.options.default_idle_timeout;
-  const bool quiet = limit.count() > 0 && !core_.live.in_use(row.vm_id) && at - row.last_activity_at > limit;
-  if (!quiet) {
+base::Task<void> Reconciler::idle(HostPlaces& places, EnvironmentRow row, base::Nanos at) {
+  const auto place = co_await places.of(row.host_id).take();
+  if (!leads()) co_return;
+  if (!is_idle(row, at)) {
     if (row.idle_strikes == 0) co_return;
     const auto noted = co_await core_.commit("idle_over", [&](Tx& tx) -> base::Result<void> {
       tx.set_strikes(row.vm_id, row.generation, row.stuck_strikes, 0, row.missing_seen_at);
@@ -107,7 +131,7 @@ base::Task<void> Reconciler::idle(EnvironmentRow row, base::Nanos at) {
     if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
     co_return;
   }
-  const std::string text = "idle for more than " + seconds_text(limit);
+  const std::string text = "idle for more than " + seconds_text(idle_limit_of(row));
   if (row.idle_strikes == 0) {
     core_.parts.meters.count(EngineMeters::Count::idle_suspected);
     const auto noted = co_await core_.commit("idle_suspected", [&](Tx& tx) -> base::Result<void> {
@@ -118,8 +142,14 @@ base::Task<void> Reconciler::idle(EnvironmentRow row, base::Nanos at) {
     if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
     co_return;
   }
-  co_await strike_out(std::move(row), "idle_timeout", RemovalReason("idle", text), at,
-                      EngineMeters::Count::idle_failed);
+  // Activity does not move the generation.
+  Store::WriteWork unused = [id = row.vm_id, judged = row.last_activity_at](Tx& tx) -> base::Result<void> {
+    FB_TRY(const auto now, tx.environment(id));
+    if (!now || now->last_activity_at > judged) return base::fail(base::Errc::stale, "it was used meanwhile");
+    return {};
+  };
+  co_await strike_out(places, std::move(row), "idle_timeout", RemovalReason("idle", text), at,
+                      EngineMeters::Count::idle_failed, std::move(unused));
 }
 
 base::Task<void> Reconciler::health() {
@@ -225,43 +255,50 @@ base::Task<void> Reconciler::snapshots() {
   const base::Nanos at = core_.wall();
   auto due = co_await core_.get<std::vector<SnapshotRow>>(
       [&](Reader& reader) { return reader.snapshots_due(at, at - kRecentlyUsed, kPage); });
-  if (!due) co_return;
   SnapshotFilter unfinished;
   unfinished.state = "creating";
   auto creating = co_await core_.get<std::vector<SnapshotRow>>(
       [&](Reader& reader) { return reader.snapshots(unfinished, {}, kPage); });
-  if (creating) std::ranges::move(*creating, std::back_inserter(*due));
-  for (SnapshotRow& snapshot : *due) {
-    if (!core_.hosts.reachable(snapshot.host_id)) continue;
-    if (snapshot.state == SnapshotState::creating) {
-      if (!core_.at_work.contains(snapshot.op_id)) (void)co_await settle_creating(core_, std::move(snapshot));
-      continue;
-    }
-    if (snapshot.state == SnapshotState::restoring) continue;
-    const std::string id = snapshot.snapshot_id;
-    auto children = co_await core_.get<std::uint64_t>([&](Reader& reader) { return reader.count_children(id); });
-    if (!children || *children > 0) continue;
-    const bool expired = snapshot.state == SnapshotState::ready;
-    if (expired) {
-      if (snapshot.mode == "build" || at - snapshot.last_used_at < kRecentlyUsed) continue;
-      // The newest of an environment that still exists is its way back.
-      SnapshotFilter filter;
-      filter.vm_id = snapshot.vm_id;
-      auto newest =
-          co_await core_.get<std::vector<SnapshotRow>>([&](Reader& reader) { return reader.snapshots(filter, {}, 1); });
-      auto owner = co_await core_.environment(snapshot.vm_id, {});
-      if (owner && newest && !newest->empty() && newest->front().snapshot_id == id) continue;
-    }
-    const SnapshotState before = snapshot.state;
-    if (before == SnapshotState::error && snapshot.next_retry_at.count() == 0) continue;  // not a failed deletion
-    snapshot.state = SnapshotState::deleting;
-    snapshot.updated_at = at;
-    auto recorded = co_await core_.commit("snapshot_gc_recorded", [&](Tx& tx) -> base::Result<void> {
-      tx.update_snapshot(snapshot, before);
-      return {};
-    });
-    if (recorded) (void)co_await run_snapshot_deletion(core_, std::move(snapshot), "snapshot.gc_deleted");
+  HostPlaces places(core_.parts.executor, kDeletesAtOnce);
+  base::TaskScope scope(core_.parts.executor);
+  if (due) {
+    for (SnapshotRow& snapshot : *due)
+      if (core_.hosts.reachable(snapshot.host_id)) scope.spawn(collect(places, std::move(snapshot), at));
   }
+  if (creating) {
+    for (SnapshotRow& snapshot : *creating)
+      if (core_.hosts.reachable(snapshot.host_id)) scope.spawn(settle(places, std::move(snapshot)));
+  }
+  co_await scope.all_ended();
+}
+
+// What the store named as due, unless it was used or got a child since.
+base::Task<void> Reconciler::collect(HostPlaces& places, SnapshotRow snapshot, base::Nanos at) {
+  const auto place = co_await places.of(snapshot.host_id).take();
+  if (!leads() || places.given_up(snapshot.host_id)) co_return;
+  const SnapshotState before = std::exchange(snapshot.state, SnapshotState::deleting);
+  snapshot.updated_at = at;
+  const auto recorded = co_await core_.commit("snapshot_gc_recorded", [&](Tx& tx) -> base::Result<void> {
+    FB_TRY(const auto now, tx.snapshot(snapshot.snapshot_id));
+    if (!now || now->last_used_at != snapshot.last_used_at)
+      return base::fail(base::Errc::stale, "it was used meanwhile");
+    FB_TRY(const std::uint64_t children, tx.count_children(snapshot.snapshot_id));
+    if (children != 0) return base::fail(base::Errc::stale, "it has a child by now");
+    tx.update_snapshot(snapshot, before);
+    return {};
+  });
+  if (!recorded) co_return;
+  const std::string host_id = snapshot.host_id;
+  const auto deleted = co_await run_snapshot_deletion(core_, std::move(snapshot), "snapshot.gc_deleted");
+  if (!deleted) places.give_up(host_id);
+}
+
+// One that is still being made here is its maker's.
+base::Task<void> Reconciler::settle(HostPlaces& places, SnapshotRow snapshot) {
+  const auto place = co_await places.of(snapshot.host_id).take();
+  const std::string op_id = snapshot.op_id;
+  if (!leads() || core_.at_work.contains(op_id)) co_return;
+  (void)co_await settle_creating(core_, std::move(snapshot));
 }
 
 base::Task<void> Reconciler::retention() {
@@ -279,7 +316,7 @@ base::Task<void> Reconciler::retention() {
                            .logins_before = at,
                            .replicas_before = before(hours{24 * 7})};
   bool more = true;
-  while (more && !core_.closing) {
+  while (more && leads()) {
     const auto pruned = co_await core_.commit("retention", [&](Tx& tx) -> base::Result<void> {
       FB_TRY(more, tx.prune(keep, kPruneBatch));
       return {};

@@ -128,6 +128,85 @@ TEST_F(Reconcile, AHostThatClaimsNegativeCapacityTakesNothing) {
   EXPECT_EQ(api_detail(refused.error()).status, 503);
 }
 
+TEST_F(Reconcile, AHostThatHangsHoldsUpNoDeadlineOfAnother) {
+  add_host("h1");
+  add_host("h2");
+  auto wanted = request("a");
+  wanted.spec.max_runtime_seconds = 60;
+  ASSERT_TRUE(await(engine->create(executor, {}, wanted)));
+  wanted.task_id = "b";
+  ASSERT_TRUE(await(engine->create(executor, {}, wanted)));
+  ASSERT_NE(row("fuse-a")->host_id, row("fuse-b")->host_id);
+  host(row("fuse-a")->host_id).faults.plan(Call::destroy, {.how = How::hang});
+  pass(seconds{124});
+  ASSERT_TRUE(row("fuse-a"));
+  EXPECT_EQ(row("fuse-a")->state, EnvironmentState::destroying);
+  EXPECT_FALSE(row("fuse-b"));
+  pass(seconds{120});
+  EXPECT_FALSE(row("fuse-a"));
+}
+
+TEST_F(Reconcile, OneRemovalThatHangsHoldsUpNoOtherOfItsHost) {
+  add_host("h1");
+  for (const char* task : {"a", "b", "c"}) {
+    ASSERT_TRUE(create(task));
+    host("h1").faults.plan(Call::destroy, {.how = How::fail});
+    ASSERT_FALSE(await(engine->destroy(executor, {}, std::string("fuse-") + task)));
+  }
+  host("h1").faults.plan(Call::destroy, {.how = How::hang});
+  const auto left = [this] {
+    return std::ranges::count_if(std::array{"fuse-a", "fuse-b", "fuse-c"},
+                                 [this](const char* id) { return row(id).has_value(); });
+  };
+  pass(seconds{35});
+  EXPECT_EQ(left(), 1);
+  pass(seconds{120});
+  EXPECT_EQ(left(), 0);
+}
+
+TEST_F(Reconcile, WhatItsHostListsNoMoreNeedsNoDeletion) {
+  add_host("h1");
+  ASSERT_TRUE(create("a"));
+  host("h1").faults.plan(Call::destroy, {.how = How::fail, .times = host::kAlways});
+  ASSERT_FALSE(await(engine->destroy(executor, {}, "fuse-a")));
+  ASSERT_TRUE(await(host("h1").stub.destroy({}, "fuse-a")));
+  pass(seconds{35});
+  EXPECT_FALSE(row("fuse-a"));
+  EXPECT_EQ(host_row("h1").vm_count_allocated, 0);
+  EXPECT_EQ(wire_states("fuse-a").back(), "destroyed");
+}
+
+TEST_F(Reconcile, AListThatFailsRemovesNothing) {
+  add_host("h1");
+  ASSERT_TRUE(create("a"));
+  host("h1").faults.plan(Call::destroy, {.how = How::fail});
+  ASSERT_FALSE(await(engine->destroy(executor, {}, "fuse-a")));
+  host("h1").faults.plan(Call::list, {.how = How::fail, .times = 2});
+  pass(seconds{62});
+  EXPECT_TRUE(row("fuse-a"));
+  EXPECT_EQ(host("h1").faults.calls(Call::destroy), 1u);
+  pass(seconds{31});
+  EXPECT_FALSE(row("fuse-a"));
+}
+
+TEST_F(Reconcile, APassThatTakesLongDoesNotOverlapItself) {
+  add_host("h1");
+  ASSERT_TRUE(create("a"));
+  write([&](Tx& tx) -> base::Result<void> {
+    SnapshotRow snapshot;
+    snapshot.snapshot_id = "snap-1";
+    snapshot.host_id = "h1";
+    snapshot.backend = "firecracker";
+    snapshot.state = SnapshotState::deleting;
+    snapshot.created_at = clock.wall();
+    tx.insert_snapshot(snapshot);
+    return {};
+  });
+  host("h1").faults.plan(Call::delete_snapshot, {.how = How::hang, .times = host::kAlways});
+  pass(seconds{65});
+  EXPECT_EQ(host("h1").faults.calls(Call::delete_snapshot), 1u);
+}
+
 TEST_F(Reconcile, RetentionCatchesUpWithinOneTick) {
   const base::Nanos old = clock.wall() - std::chrono::hours{24 * 31};
   write([&](Tx& tx) -> base::Result<void> {

@@ -165,12 +165,16 @@ base::Task<base::Result<Removal>> begin_removal(Core& core, EnvironmentRow row, 
   co_return Removal(std::move(row), std::move(op));
 }
 
-base::Task<base::Result<void>> run_removal(Core& core, Removal removal) {
+base::Task<base::Result<void>> run_removal(Core& core, Removal removal, bool absent) {
   const EnvironmentRow& row = removal.row;
   const AtWork at_work(core, removal.op.op_id);
   core.removals.begin(row.vm_id);
-  const auto logs = co_await last_logs(core, row);
-  auto deleted = co_await delete_on_host(core, row, removal.op);
+  std::vector<host::LogRecord> logs;
+  base::Result<void> deleted;
+  if (!absent) {
+    logs = co_await last_logs(core, row);
+    deleted = co_await delete_on_host(core, row, removal.op);
+  }
   base::Result<void> outcome;
   if (deleted) {
     outcome = co_await commit_removed(core, row, removal.op, logs);
@@ -192,11 +196,7 @@ base::Task<base::Result<void>> run_removal(Core& core, Removal removal) {
   co_return outcome;
 }
 
-base::Task<base::Result<void>> retry_removal(Core& core, EnvironmentRow row) {
-  if (core.removals.under_way(row.vm_id)) {
-    const auto joined = core.removals.join(row.vm_id);
-    co_return co_await joined.wait(core.parts.executor);
-  }
+base::Task<base::Result<void>> try_removal(Core& core, EnvironmentRow row, bool absent) {
   OperationRow op = core.new_operation("destroy", row, {});
   op.step = "destroy_recorded";
   // The last word was decided with the first intent: an environment that never ran has failed.
@@ -206,13 +206,21 @@ base::Task<base::Result<void>> retry_removal(Core& core, EnvironmentRow row) {
     tx.insert_operation(op);
     return {};
   });
-  if (!recorded) {
-    if (recorded.error().code == base::Errc::exists) co_return co_await wait_for_other(core, row.vm_id);
-    if (recorded.error().code == base::Errc::stale) co_return base::Result<void>{};
-    co_return recorded;
-  }
+  if (!recorded && recorded.error().code == base::Errc::stale) co_return base::Result<void>{};
+  if (!recorded) co_return recorded;
   core.parts.meters.operation_started("destroy");
-  co_return co_await run_removal(core, Removal(std::move(row), std::move(op)));
+  co_return co_await run_removal(core, Removal(std::move(row), std::move(op)), absent);
+}
+
+base::Task<base::Result<void>> retry_removal(Core& core, EnvironmentRow row) {
+  if (core.removals.under_way(row.vm_id)) {
+    const auto joined = core.removals.join(row.vm_id);
+    co_return co_await joined.wait(core.parts.executor);
+  }
+  const std::string vm_id = row.vm_id;
+  auto removed = co_await try_removal(core, std::move(row), false);
+  if (!removed && removed.error().code == base::Errc::exists) co_return co_await wait_for_other(core, vm_id);
+  co_return removed;
 }
 
 base::Task<base::Result<void>> remove_environment(Core& core, std::string vm_id, std::string tenant,

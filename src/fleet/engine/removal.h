@@ -32,12 +32,16 @@ struct Removal {
 };
 base::Task<base::Result<Removal>> begin_removal(Core& core, EnvironmentRow row, RemovalReason reason, RequestInfo info,
                                                 Store::WriteWork also = {});
-// Deletes on the host and removes the row. On failure the row stays `destroying` for the reconciler.
-base::Task<base::Result<void>> run_removal(Core& core, Removal removal);
+// Deletes on the host, unless it is known to be gone from there, and removes the row. On failure the row stays
+// `destroying` for the reconciler.
+base::Task<base::Result<void>> run_removal(Core& core, Removal removal, bool absent = false);
 // Both, or joins the removal that is under way; with the row as it is now.
 base::Task<base::Result<void>> remove_environment(Core& core, std::string vm_id, std::string tenant,
                                                   RemovalReason reason, RequestInfo info);
 // Another try of a removal that failed or whose worker died.
 base::Task<base::Result<void>> retry_removal(Core& core, EnvironmentRow row);
+// The same for the reconciler, which waits for nobody: `exists` when another replica works on it. `absent`: a list that
+// began after the intent did not have it, so that its row is all that is left.
+base::Task<base::Result<void>> try_removal(Core& core, EnvironmentRow row, bool absent);
 
 }  // namespace fusebox::fleet
