@@ -293,12 +293,16 @@ base::Task<void> Reconciler::collect(HostPlaces& places, SnapshotRow snapshot, b
   if (!deleted) places.give_up(host_id);
 }
 
-// One that is still being made here is its maker's.
+// One that is still being made is its maker's, which may be another replica.
 base::Task<void> Reconciler::settle(HostPlaces& places, SnapshotRow snapshot) {
   const auto place = co_await places.of(snapshot.host_id).take();
   const std::string op_id = snapshot.op_id;
   if (!leads() || core_.at_work.contains(op_id)) co_return;
-  (void)co_await settle_creating(core_, std::move(snapshot));
+  auto op = co_await core_.get<std::optional<OperationRow>>([&](Reader& reader) { return reader.operation(op_id); });
+  if (!op) co_return;
+  const bool others = *op && (*op)->state == OperationState::running && (*op)->lease_until > core_.wall() &&
+                      (*op)->owner != core_.parts.options.replica_id;
+  if (!others) (void)co_await settle_creating(core_, std::move(snapshot));
 }
 
 base::Task<void> Reconciler::retention() {

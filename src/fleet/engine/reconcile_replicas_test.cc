@@ -4,7 +4,10 @@
 namespace fusebox::fleet {
 namespace {
 
+using std::chrono::minutes;
 using std::chrono::seconds;
+using Call = host::ProviderCall;
+using How = host::ProviderFault::How;
 
 // The store as one of several replicas has it.
 class SharedStore final : public Store {
@@ -130,6 +133,20 @@ TEST_F(Replicas, AnEnvironmentOfTheSameNameIsNotWhatIsInUse) {
   standby->environment_changed("fuse-a");
   pass(seconds{2});
   EXPECT_TRUE(lease->ended().stop_requested());
+}
+
+TEST_F(Replicas, ASnapshotThatAnotherReplicaMakesIsLeftToIt) {
+  add_shared_host("h1");
+  ASSERT_TRUE(create("a"));
+  host("h1").faults.plan(Call::snapshot, {.how = How::hang});
+  RequestInfo info;
+  info.respond_async = true;
+  ASSERT_TRUE(await(standby->snapshot(executor, info, "fuse-a", {})));
+  const std::uint64_t asked = host("h1").faults.calls(Call::snapshots);
+  pass(minutes{5});
+  EXPECT_EQ(host("h1").faults.calls(Call::snapshots), asked);
+  host("h1").faults.release();
+  settle();
 }
 
 TEST_F(Replicas, EachIsInTheListOfReplicas) {
