@@ -91,6 +91,8 @@ base::Task<void> Reconciler::lead() {
   core_.parts.meters.leader(led_);
   if (led_) {
     resealed_ = false;  // others may have written under a former key
+    // Only the leader asks hosts: by its own silence until now, none is judged.
+    for (const auto& host : core_.hosts.all()) host->contact = core_.now();
   }
   const base::Nanos at = core_.wall();
   const std::string replica = core_.parts.options.replica_id;

@@ -149,6 +149,16 @@ TEST_F(Replicas, ASnapshotThatAnotherReplicaMakesIsLeftToIt) {
   settle();
 }
 
+TEST_F(Replicas, ANewLeaderJudgesNoHostByItsOwnSilenceAsAStandby) {
+  add_shared_host("h1");
+  pass(seconds{200});
+  host("h1").faults.plan(Call::capacity, {.how = How::hang, .times = 2});  // the first polls take their time
+  shared->leads = true;
+  pass(seconds{5});
+  EXPECT_TRUE(standby->host_reachable("h1"));
+  EXPECT_EQ(host_row("h1").reach_state, Reachability::reachable);
+}
+
 TEST_F(Replicas, EachIsInTheListOfReplicas) {
   pass(seconds{11});
   const auto all = [this] {
