@@ -80,6 +80,7 @@ class Reconciler {
   base::Task<void> deadlines();  // stuck and idle
   base::Task<void> deadlines_in(EnvironmentState state, HostPlaces& places, base::TaskScope& scope);
   base::Task<void> stuck(HostPlaces& places, EnvironmentRow row, base::Nanos at);
+  base::Task<void> stuck_over(EnvironmentRow row);
   base::Nanos ceiling_of(const EnvironmentRow& row) const noexcept;
   base::Nanos idle_limit_of(const EnvironmentRow& row) const noexcept;
   bool is_idle(const EnvironmentRow& row, base::Nanos at) const;

@@ -65,6 +65,8 @@ base::Task<void> Reconciler::deadlines_in(EnvironmentState state, HostPlaces& pl
       const base::Nanos ceiling = ceiling_of(row);
       if (ceiling.count() > 0 && at - row.created_at > ceiling)
         scope.spawn(stuck(places, std::move(row), at));
+      else if (row.stuck_strikes != 0)
+        scope.spawn(stuck_over(std::move(row)));
       else if (state == EnvironmentState::running && (row.idle_strikes != 0 || is_idle(row, at)))
         scope.spawn(idle(places, std::move(row), at));
     }
@@ -88,6 +90,15 @@ base::Task<void> Reconciler::stuck(HostPlaces& places, EnvironmentRow row, base:
   }
   co_await strike_out(places, std::move(row), "stuck_task", RemovalReason("stuck", text), at,
                       EngineMeters::Count::stuck_failed);
+}
+
+// Strikes count in a row: a clock that was ahead for one tick leaves none behind.
+base::Task<void> Reconciler::stuck_over(EnvironmentRow row) {
+  const auto noted = co_await core_.commit("stuck_over", [&](Tx& tx) -> base::Result<void> {
+    tx.set_strikes(row.vm_id, row.generation, 0, row.idle_strikes, row.missing_seen_at);
+    return {};
+  });
+  if (!noted) core_.log(base::LogLevel::debug, "row moved on", {{"vm_id", row.vm_id}});
 }
 
 // The second strike: the environment goes, and a letter says why.

@@ -223,6 +223,29 @@ TEST_F(Reconcile, RetentionCatchesUpWithinOneTick) {
   EXPECT_EQ(left->size(), 0u);
 }
 
+// A jump counts as time that has passed, but nobody goes by one look at the clock.
+TEST_F(Reconcile, AClockThatIsAheadForOneTickEndsNobodyNorLeavesAStrike) {
+  auto wanted = request("a");
+  wanted.spec.max_runtime_seconds = 7200;
+  wanted.spec.idle_timeout_seconds = 3600;
+  ASSERT_TRUE(await(engine->create(executor, {}, wanted)));
+  pass(seconds{15});  // between two ticks
+  const auto jump = [this](std::chrono::hours by) { clock.set_wall(clock.wall() + by); };
+  jump(std::chrono::hours{48});
+  pass(seconds{30});
+  ASSERT_TRUE(row("fuse-a"));
+  EXPECT_EQ(row("fuse-a")->stuck_strikes, 1);
+  jump(std::chrono::hours{-48});
+  pass(seconds{30});
+  ASSERT_TRUE(row("fuse-a"));
+  EXPECT_EQ(row("fuse-a")->stuck_strikes, 0);
+  jump(std::chrono::hours{48});
+  pass(seconds{30});
+  EXPECT_TRUE(row("fuse-a")) << "two in a row, not two in all";
+  pass(seconds{30});
+  EXPECT_FALSE(row("fuse-a"));
+}
+
 TEST_F(Reconcile, TheClockGoingBackJudgesNobody) {
   auto wanted = request("a");
   wanted.spec.max_runtime_seconds = 3600;
