@@ -167,6 +167,37 @@ TEST(Tenants, SeeTheirOwnAlone) {
   EXPECT_EQ(server.get("/v1/environments/fuse-theirs/logs").status, 200);
 }
 
+TEST(Tenants, SeeNothingOfWhatAnotherDidUnderANameTheyUsed) {
+  ApiServer server;
+  const auto lives = [&server](const std::string& tenant, const std::string& said) {
+    EnvironmentRow row = server.add_environment("fuse-a", [&](EnvironmentRow& made) { made.tenant_id = tenant; });
+    server.write([&](Tx& tx) -> base::Result<void> {
+      tx.append_env_log("fuse-a", "boot", std::chrono::seconds{1'700'000'000}, said);
+      return {};
+    });
+    server.remove(row);
+    return "/v1/environments/fuse-a/events?last_event_id=0000000000000001" + base::to_hex(row.incarnation);
+  };
+  const auto key_of = [&server](std::string tenant) {
+    return server.add_key([&](ApiKeyRow& row) {
+      row.tenant_id = std::move(tenant);
+      row.scopes = {"*"};
+    });
+  };
+  const std::string first = key_of("t1");
+  const std::string second = key_of("t2");
+  const std::string logs = "/v1/environments/fuse-a/logs";
+  const std::string events = lives("t1", "of the first");
+  EXPECT_THAT(server.get(logs, first).body, HasSubstr("of the first")) << "no operation of it is left";
+  EXPECT_THAT(server.get(events, first).body, HasSubstr("destroyed"));
+  const std::string newer_events = lives("t2", "of the second");
+  EXPECT_EQ(server.get(logs, first).status, 404);
+  EXPECT_EQ(server.get(newer_events, first).status, 404);
+  EXPECT_THAT(server.get(newer_events, second).body, HasSubstr("destroyed"));
+  EXPECT_THAT(server.get(logs, second).body, HasSubstr("of the second"));
+  EXPECT_EQ(server.get(logs, second).body.find("of the first"), std::string::npos);
+}
+
 TEST(Allowlist, RefusesOthers) {
   ApiServer server(with([](ApiOptions& options) {
     options.allowed_cidrs = "10.0.0.0/8";

@@ -251,27 +251,38 @@ struct EngineTest : ::testing::Test {
     EXPECT_TRUE(found && *found);
     return **found;
   }
+  // Of the environment of this name, or else of the newest that ended.
   std::vector<EnvLogRow> env_logs(const std::string& vm_id) {
     std::vector<EnvLogRow> all;
-    for (std::uint64_t after = 0;;) {
-      auto page = await(store->get<std::vector<EnvLogRow>>(
-          executor, [&](Reader& reader) { return reader.env_logs(vm_id, {}, {}, after, 1000); }));
+    const auto incarnation = incarnation_of(vm_id);
+    while (incarnation) {
+      auto page = await(store->get<std::vector<EnvLogRow>>(executor, [&](Reader& reader) {
+        return reader.env_logs(vm_id, *incarnation, {}, {}, all.empty() ? 0 : all.back().seq, 1000);
+      }));
       EXPECT_TRUE(page);
-      if (!page || page->empty()) return all;
-      after = page->back().seq;
+      if (!page || page->empty()) break;
       all.insert(all.end(), page->begin(), page->end());
     }
+    return all;
   }
-  // Of its newest incarnation.
   std::vector<EnvEventRow> env_events(const std::string& vm_id) {
-    auto last = await(
-        store->get<std::optional<EnvEventRow>>(executor, [&](Reader& reader) { return reader.last_env_event(vm_id); }));
-    if (!last || !*last) return {};
-    const Incarnation incarnation = (*last)->incarnation;
+    const auto incarnation = incarnation_of(vm_id);
+    if (!incarnation) return {};
     auto events = await(store->get<std::vector<EnvEventRow>>(
-        executor, [&](Reader& reader) { return reader.env_events(vm_id, incarnation, 0, 100); }));
+        executor, [&](Reader& reader) { return reader.env_events(vm_id, *incarnation, 0, 100); }));
     EXPECT_TRUE(events);
     return *events;
+  }
+  std::optional<Incarnation> incarnation_of(const std::string& vm_id) {
+    using Found = std::optional<Incarnation>;
+    auto found = await(store->get<Found>(executor, [&](Reader& reader) -> base::Result<Found> {
+      FB_TRY(const auto row, reader.environment(vm_id));
+      if (row) return row->incarnation;
+      FB_TRY(const auto ended, reader.ended_environment(vm_id));
+      return ended ? Found(ended->incarnation) : Found();
+    }));
+    EXPECT_TRUE(found);
+    return *found;
   }
   std::vector<std::string> wire_states(const std::string& vm_id) {
     std::vector<std::string> states;

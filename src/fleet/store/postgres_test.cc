@@ -178,9 +178,9 @@ TEST_F(Replicas, AServerThatComesBackFindsItsClientsAgain) {
   ASSERT_OK((*server)->start_again());
   EXPECT_TRUE(soon([&] { return store->probe().healthy; }));
   ASSERT_OK(store->put([](Tx& tx) { tx.append_env_event("vm-1", "state", "{}"); }));
-  auto last = store->get([](Reader& reader) { return reader.last_env_event("vm-1"); });
-  ASSERT_OK(last);
-  EXPECT_EQ((*last)->seq, 2u) << "what was committed is there, what was refused is not";
+  auto row = store->get([](Reader& reader) { return reader.environment("vm-1"); });
+  ASSERT_OK(row);
+  EXPECT_EQ(row->value().event_seq, 2u) << "what was committed is there, what was refused is not";
   EXPECT_TRUE(soon([&] { return (*store)->is_leader(); }));
   (*store)->observe(nullptr);
 }

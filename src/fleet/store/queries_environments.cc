@@ -40,8 +40,6 @@ constexpr sql::Query kOnHost{
 constexpr sql::Query kCounts{"environment_counts", "",
                              "SELECT state, backend, COUNT(*) FROM orchestrator_vms GROUP BY state, backend"};
 constexpr sql::Query kExists{"environment_exists", "t", "SELECT 1 FROM orchestrator_vms WHERE vm_id = ?1"};
-constexpr sql::Query kIncarnation{"environment_incarnation", "t",
-                                  "SELECT incarnation FROM orchestrator_vms WHERE vm_id = ?1"};
 
 constexpr std::string_view kTable = kEnvironmentTable;
 constexpr const Guard& kUnchanged = kEnvironmentUnchanged;
@@ -52,11 +50,12 @@ constexpr Write kEnded{
     .types = "tz",
     .keys = 1,
     .text =
-        "INSERT INTO orchestrator_ended_vms (vm_id, incarnation, ended_at) "
-        "SELECT vm_id, COALESCE(incarnation, x''), ?2 FROM orchestrator_vms WHERE vm_id = ?1 ON CONFLICT DO NOTHING",
+        "INSERT INTO orchestrator_ended_vms (vm_id, incarnation, tenant_id, ended_at) "
+        "SELECT vm_id, COALESCE(incarnation, x''), tenant_id, ?2 FROM orchestrator_vms WHERE vm_id = ?1 "
+        "ON CONFLICT DO NOTHING",
     .postgres =
-        "INSERT INTO orchestrator_ended_vms (vm_id, incarnation, ended_at) "
-        "SELECT e.vm_id, COALESCE(e.incarnation, '\\x'), v.p2 FROM {rows} "
+        "INSERT INTO orchestrator_ended_vms (vm_id, incarnation, tenant_id, ended_at) "
+        "SELECT e.vm_id, COALESCE(e.incarnation, '\\x'), e.tenant_id, v.p2 FROM {rows} "
         "JOIN orchestrator_vms AS e ON e.vm_id = v.p1 ON CONFLICT DO NOTHING"};
 constexpr Write kDelete{.kind = Write::Kind::remove,
                         .table = kTable,
@@ -261,15 +260,6 @@ base::Result<bool> SqlTx::environment_exists(std::string_view vm_id) {
   bool found = false;
   FB_CHECK(query(kExists, {vm_id}, [&](const sql::Row&) { found = true; }));
   return found;
-}
-
-base::Result<std::optional<Incarnation>> SqlTx::incarnation_now(std::string_view vm_id) {
-  return first_row<Incarnation>(connection(), kIncarnation, {vm_id}, [](const sql::Row& row) {
-    Incarnation out{};
-    const base::ByteView bytes = row.bytes(0);
-    std::copy_n(bytes.begin(), std::min(bytes.size(), out.size()), out.begin());
-    return out;
-  });
 }
 
 }  // namespace fusebox::fleet

@@ -17,12 +17,10 @@ using sql::Write;
 constexpr sql::Query kAfter{"env_events", "tbii",
                             FUSEBOX_SELECT_ENV_EVENT
                             " WHERE vm_id = ?1 AND incarnation = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4"};
-constexpr sql::Query kLastOf{"last_env_event", "tb",
-                             FUSEBOX_SELECT_ENV_EVENT
-                             " WHERE vm_id = ?1 AND incarnation = ?2 ORDER BY seq DESC LIMIT 1"};
-// Of one that has ended: few names are used twice, so this looks at the events of one environment.
-constexpr sql::Query kLast{"last_env_event", "t",
-                           FUSEBOX_SELECT_ENV_EVENT " WHERE vm_id = ?1 ORDER BY created_at DESC, seq DESC LIMIT 1"};
+// Few names are used twice, so this looks at one row.
+constexpr sql::Query kEnded{"ended_environment", "t",
+                            "SELECT incarnation, tenant_id, ended_at FROM orchestrator_ended_vms "
+                            "WHERE vm_id = ?1 ORDER BY ended_at DESC LIMIT 1"};
 
 // Ordered with the writes of the environment's row, whose counter gives the number: nobody can take one in between.
 constexpr Write kCount{.kind = Write::Kind::update,
@@ -59,10 +57,10 @@ constexpr Write kEndPostgres{
     .guard = kEnvironmentUnchanged,
     .postgres =
         "WITH n AS (DELETE FROM orchestrator_vms AS e USING {rows} WHERE e.vm_id = v.p1 AND e.generation = v.p2 "
-        "RETURNING e.vm_id, COALESCE(e.incarnation, '\\x') AS incarnation, e.event_seq, "
+        "RETURNING e.vm_id, COALESCE(e.incarnation, '\\x') AS incarnation, e.tenant_id, e.event_seq, "
         "v.p3, v.p4, v.p5, v.p6, v.p7), "
-        "g AS (INSERT INTO orchestrator_ended_vms (vm_id, incarnation, ended_at) "
-        "SELECT vm_id, incarnation, p7 FROM n ON CONFLICT DO NOTHING), "
+        "g AS (INSERT INTO orchestrator_ended_vms (vm_id, incarnation, tenant_id, ended_at) "
+        "SELECT vm_id, incarnation, tenant_id, p7 FROM n ON CONFLICT DO NOTHING), "
         "e AS (INSERT INTO orchestrator_env_events (vm_id, incarnation, seq, kind, payload_json, created_at) "
         "SELECT vm_id, incarnation, event_seq + 1, p3, p4, p7 FROM n WHERE p3 <> '' UNION ALL "
         "SELECT vm_id, incarnation, event_seq + CASE p3 WHEN '' THEN 1 ELSE 2 END, p5, p6, p7 FROM n "
@@ -95,9 +93,6 @@ constexpr Write kTrimLog{
         "(SELECT q.incarnation, q.seq FROM (SELECT l.incarnation, l.seq, SUM(LENGTH(l.data)) OVER "
         "(PARTITION BY l.incarnation ORDER BY l.seq DESC) AS newest FROM orchestrator_env_logs AS l "
         "WHERE l.vm_id = ?1 AND l.source = ?2) AS q WHERE q.newest > ?3)"};
-constexpr sql::Query kLogIncarnation{"env_log_incarnation", "t",
-                                     "SELECT incarnation FROM orchestrator_env_logs WHERE vm_id = ?1 "
-                                     "ORDER BY at DESC LIMIT 1"};
 
 Incarnation incarnation_at(const sql::Row& row, int column) {
   Incarnation out{};
@@ -125,6 +120,10 @@ EnvLogRow log_at(const sql::Row& row) {
           .data = std::string(base::as_text(data))};
 }
 
+EndedEnvironment ended_at(const sql::Row& row) {
+  return {.incarnation = incarnation_at(row, 0), .tenant_id = text_at(row, 1), .ended_at = row.time(2)};
+}
+
 }  // namespace
 
 base::Result<std::vector<EnvEventRow>> SqlTx::env_events(std::string_view vm_id, const Incarnation& incarnation,
@@ -132,13 +131,8 @@ base::Result<std::vector<EnvEventRow>> SqlTx::env_events(std::string_view vm_id,
   return all_rows(connection(), kAfter, {vm_id, base::ByteView(incarnation), after_seq, limit}, event_at);
 }
 
-base::Result<std::optional<EnvEventRow>> SqlTx::last_env_event(std::string_view vm_id) {
-  FB_TRY(const std::optional<Incarnation> living, incarnation_now(vm_id));
-  if (living) {
-    FB_TRY(auto last, first_row(connection(), kLastOf, {vm_id, base::ByteView(*living)}, event_at));
-    if (last) return last;
-  }
-  return first_row(connection(), kLast, {vm_id}, event_at);
+base::Result<std::optional<EndedEnvironment>> SqlTx::ended_environment(std::string_view vm_id) {
+  return first_row(connection(), kEnded, {vm_id}, ended_at);
 }
 
 void SqlTx::append_env_event(std::string_view vm_id, std::string_view kind, std::string_view payload_json) {
@@ -236,17 +230,12 @@ void SqlTx::trim_env_log(std::string_view vm_id, std::string_view source, std::u
   execute(kTrimLog, {vm_id, source, bytes_max});
 }
 
-base::Result<std::vector<EnvLogRow>> SqlTx::env_logs(std::string_view vm_id, std::span<const std::string> sources,
-                                                     base::Nanos since, std::uint64_t after_seq, std::uint32_t limit) {
-  FB_TRY(std::optional<Incarnation> incarnation, incarnation_now(vm_id));
-  if (!incarnation) {
-    FB_TRY(incarnation, first_row<Incarnation>(connection(), kLogIncarnation, {vm_id},
-                                               [](const sql::Row& row) { return incarnation_at(row, 0); }));
-  }
-  if (!incarnation) return std::vector<EnvLogRow>{};
+base::Result<std::vector<EnvLogRow>> SqlTx::env_logs(std::string_view vm_id, const Incarnation& incarnation,
+                                                     std::span<const std::string> sources, base::Nanos since,
+                                                     std::uint64_t after_seq, std::uint32_t limit) {
   Filtered query("SELECT vm_id, incarnation, source, seq, at, data FROM orchestrator_env_logs");
   std::string wanted = "vm_id = " + query.place('t', vm_id);
-  wanted += " AND incarnation = " + query.place('b', base::ByteView(*incarnation));
+  wanted += " AND incarnation = " + query.place('b', base::ByteView(incarnation));
   wanted += " AND seq > " + query.place('i', after_seq);
   if (since.count() != 0) wanted += " AND at >= " + query.place('z', since);
   if (!sources.empty()) {

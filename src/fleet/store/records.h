@@ -147,6 +147,12 @@ struct EnvLogRow {                                        // orchestrator_env_lo
   std::string data{};
 };
 
+struct EndedEnvironment {  // orchestrator_ended_vms: what is left of a row whose events and logs can still be read
+  Incarnation incarnation{};
+  std::string tenant_id{};  // "" also of those that ended before this was kept
+  base::Nanos ended_at{0};
+};
+
 struct DeadLetterRow {
   std::int64_t id = 0;
   std::string kind{}, entity_id{}, task_id{}, reason{}, payload_json = "{}";

@@ -228,6 +228,11 @@ constexpr std::string_view kEvictions = R"sql(
 ALTER TABLE orchestrator_hosts {add} evict_at {time};
 )sql";
 
+// Whose an ended environment was: a name may be used again by another tenant.
+constexpr std::string_view kEndedTenants = R"sql(
+ALTER TABLE orchestrator_ended_vms {add} tenant_id TEXT NOT NULL DEFAULT '';
+)sql";
+
 constexpr Migration kOwn[] = {
     {101, "0101_state_that_survives.sql", kColumns},
     {102, "0102_take_over.sql", kTakeOver, kTakeOverPostgres, kTakeOverSqlite},
@@ -235,6 +240,7 @@ constexpr Migration kOwn[] = {
     {104, "0104_running_operations.sql", kRunningOperations},
     {105, "0105_event_indexes.sql", kEventIndexes},
     {106, "0106_evictions.sql", kEvictions},
+    {107, "0107_ended_tenants.sql", kEndedTenants},
 };
 
 }  // namespace

@@ -133,12 +133,12 @@ class Reader {
 
   virtual base::Result<std::vector<EnvEventRow>> env_events(std::string_view vm_id, const Incarnation& incarnation,
                                                             std::uint64_t after_seq, std::uint32_t limit) = 0;
-  // The newest incarnation that has events, also of environments that ended; nothing when there is none.
-  virtual base::Result<std::optional<EnvEventRow>> last_env_event(std::string_view vm_id) = 0;
   // In the order of their numbers; ends after `limit`, and after the record with which they are kLogPageBytes or more.
-  virtual base::Result<std::vector<EnvLogRow>> env_logs(std::string_view vm_id, std::span<const std::string> sources,
-                                                        base::Nanos since, std::uint64_t after_seq,
-                                                        std::uint32_t limit) = 0;
+  virtual base::Result<std::vector<EnvLogRow>> env_logs(std::string_view vm_id, const Incarnation& incarnation,
+                                                        std::span<const std::string> sources, base::Nanos since,
+                                                        std::uint64_t after_seq, std::uint32_t limit) = 0;
+  // The newest of this name that ended and is still remembered.
+  virtual base::Result<std::optional<EndedEnvironment>> ended_environment(std::string_view vm_id) = 0;
   virtual base::Result<std::vector<EventRow>> events(const EventFilter& filter, std::int64_t before_id,
                                                      std::uint32_t limit) = 0;  // newest first; 0 = from the newest
   virtual base::Result<std::vector<DeadLetterRow>> dead_letters(std::int64_t after_id, std::uint32_t limit) = 0;

@@ -291,10 +291,6 @@ TEST_P(EveryStore, EventsOfAnEnvironmentHaveNoGapsAndOutliveIt) {
   ASSERT_OK(later);
   ASSERT_EQ(later->size(), 1u);
   EXPECT_EQ(later->front().seq, 2u);
-  auto last = store_->get([](Reader& reader) { return reader.last_env_event("vm-1"); });
-  ASSERT_OK(last);
-  ASSERT_TRUE(last->has_value());
-  EXPECT_EQ((*last)->seq, 3u);
 
   const std::vector<EnvEventRow> told = observer.events();
   ASSERT_EQ(told.size(), 3u);
@@ -348,6 +344,35 @@ TEST_P(EveryStore, AnEnvironmentEndsWithItsLastEvents) {
     EXPECT_EQ(event.incarnation, some_environment(event.vm_id).incarnation);
   }
   EXPECT_EQ(numbers, (std::vector<std::uint64_t>{1, 2, 1, 2, 3, 4, 3}));
+}
+
+TEST_P(EveryStore, OfANameThatWasUsedTwiceTheNewestEndIsKnownAndWhose) {
+  const auto ended = [&] {
+    auto found = store_->get([](Reader& reader) { return reader.ended_environment("vm-1"); });
+    EXPECT_OK(found);
+    return *found;
+  };
+  EnvironmentRow first = some_environment("vm-1");
+  EnvironmentRow second = first;
+  second.incarnation.fill(std::byte{7});
+  second.tenant_id = "tenant-b";
+  ASSERT_OK(store_->put([&](Tx& tx) { tx.insert_environment(first); }));
+  EXPECT_FALSE(ended());
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    tx.append_env_log("vm-1", "boot", at_us(kSomeDayUs), "the first's");
+    tx.end_environment("vm-1", first.generation, {}, {.kind = "state", .payload_json = "{}"});
+  }));
+  ASSERT_TRUE(ended());
+  EXPECT_EQ(ended()->incarnation, first.incarnation);
+  EXPECT_EQ(ended()->tenant_id, "tenant-a");
+  ASSERT_OK(store_->put([&](Tx& tx) { tx.insert_environment(second); }));
+  EXPECT_EQ(ended()->incarnation, first.incarnation) << "the second lives";
+  ASSERT_OK(store_->put([&](Tx& tx) { tx.delete_environment("vm-1", second.generation); }));
+  EXPECT_EQ(ended()->incarnation, second.incarnation);
+  EXPECT_EQ(ended()->tenant_id, "tenant-b");
+  auto logs = store_->get([&](Reader& reader) { return reader.env_logs("vm-1", second.incarnation, {}, {}, 0, 10); });
+  ASSERT_OK(logs);
+  EXPECT_TRUE(logs->empty()) << "they are the first's";
 }
 
 TEST_P(EveryStore, EnvironmentsOfOneCommitEndEachWithItsOwnNumbers) {
@@ -1017,7 +1042,8 @@ TEST_P(EveryStore, LogsAreNumberedAcrossSources) {
   EXPECT_OK(store_->put([&](Tx& tx) { tx.append_env_log("vm-2", "stdout", at_us(kSomeDayUs), "nobody's"); }));
   const auto logs = [&](std::vector<std::string> sources, std::int64_t since_us, std::uint64_t after) {
     auto found = store_->get([=](Reader& reader) {
-      return reader.env_logs("vm-1", sources, since_us == 0 ? base::Nanos{0} : at_us(since_us), after, 10);
+      return reader.env_logs("vm-1", row.incarnation, sources, since_us == 0 ? base::Nanos{0} : at_us(since_us), after,
+                             10);
     });
     EXPECT_OK(found);
     return *found;
@@ -1247,7 +1273,7 @@ TEST_P(EveryStore, PrunesWhatIsPastItsTimeInSteps) {
       for (const char* id : {"ended", "alive"}) {
         FB_TRY(auto seen, reader.env_events(id, some_environment(id).incarnation, 0, 100));
         out[id] = seen.size();
-        FB_TRY(auto logs, reader.env_logs(id, {}, {}, 0, 100));
+        FB_TRY(auto logs, reader.env_logs(id, some_environment(id).incarnation, {}, {}, 0, 100));
         out[std::string(id) + " logs"] = logs.size();
       }
       for (const char* name : {"0", "4"}) {
@@ -1296,9 +1322,10 @@ TEST_P(EveryStore, KeepsEverythingOverARestart) {
   ASSERT_TRUE(found->has_value());
   EXPECT_EQ((*found)->event_seq, 1u);
   ASSERT_OK(store_->put([&](Tx& tx) { tx.append_env_event("vm-1", "state", "{}"); }));
-  auto last = store_->get([](Reader& reader) { return reader.last_env_event("vm-1"); });
-  ASSERT_OK(last);
-  EXPECT_EQ((*last)->seq, 2u);
+  auto events = store_->get(
+      [&](Reader& reader) { return reader.env_events("vm-1", some_environment("vm-1").incarnation, 0, 10); });
+  ASSERT_OK(events);
+  EXPECT_EQ(events->back().seq, 2u);
 }
 
 TEST_P(EveryStore, IsHealthyWhenItIs) {

@@ -75,10 +75,10 @@ class SqlTx final : public Tx, private sql::Returned {
                                                      std::string_view after, std::uint32_t limit) override;
   base::Result<std::vector<EnvEventRow>> env_events(std::string_view vm_id, const Incarnation& incarnation,
                                                     std::uint64_t after_seq, std::uint32_t limit) override;
-  base::Result<std::optional<EnvEventRow>> last_env_event(std::string_view vm_id) override;
-  base::Result<std::vector<EnvLogRow>> env_logs(std::string_view vm_id, std::span<const std::string> sources,
-                                                base::Nanos since, std::uint64_t after_seq,
-                                                std::uint32_t limit) override;
+  base::Result<std::vector<EnvLogRow>> env_logs(std::string_view vm_id, const Incarnation& incarnation,
+                                                std::span<const std::string> sources, base::Nanos since,
+                                                std::uint64_t after_seq, std::uint32_t limit) override;
+  base::Result<std::optional<EndedEnvironment>> ended_environment(std::string_view vm_id) override;
   base::Result<std::vector<EventRow>> events(const EventFilter& filter, std::int64_t before_id,
                                              std::uint32_t limit) override;
   base::Result<std::vector<DeadLetterRow>> dead_letters(std::int64_t after_id, std::uint32_t limit) override;
@@ -167,7 +167,6 @@ class SqlTx final : public Tx, private sql::Returned {
   base::Result<bool> snapshot_exists(std::string_view snapshot_id);
   base::Result<bool> operation_exists(std::string_view op_id);
   base::Result<bool> environment_exists(std::string_view vm_id);
-  base::Result<std::optional<Incarnation>> incarnation_now(std::string_view vm_id);
   void cache_changed(std::string_view what, std::string_view id);
   base::Result<std::int64_t> first_event_since(base::Nanos since);
 

@@ -55,11 +55,10 @@ base::Result<Start> find_start(Reader& reader, const std::string& vm_id, const s
     return start;
   }
   if (!last) return start;
-  FB_TRY(const auto newest, reader.last_env_event(vm_id));
-  if (!newest || newest->incarnation != last->incarnation) return start;
-  FB_TRY(const bool visible, ended_is_visible(reader, vm_id, tenant));
+  FB_TRY(const auto ended, visible_ended(reader, vm_id, tenant));
+  if (!ended || ended->incarnation != last->incarnation) return start;
   FB_TRY(const bool stored, is_stored(reader, vm_id, *last));
-  if (visible && stored) return Start{Start::Way::replay, *last, {}};
+  if (stored) return Start{Start::Way::replay, *last, {}};
   return start;
 }
 

@@ -73,6 +73,7 @@ std::string record_json(base::Nanos at, std::string_view source, std::string_vie
 }
 
 struct LogState {
+  Incarnation incarnation{};
   bool live = false;
   bool has_guest = false;  // it runs or drains
 };
@@ -80,26 +81,26 @@ base::Result<LogState> find_environment(Reader& reader, const std::string& vm_id
   FB_TRY(const auto row, reader.environment(vm_id));
   if (row && (tenant.empty() || row->tenant_id == tenant)) {
     const bool has_guest = row->state == EnvironmentState::running || row->state == EnvironmentState::draining;
-    return LogState{true, has_guest};
+    return LogState{row->incarnation, true, has_guest};
   }
   const auto unknown = [&vm_id] { return refuse(404, "vm " + vm_id + " not found", Details{{"vm_id", vm_id}}); };
   if (row) return unknown();
-  FB_TRY(const auto newest, reader.last_env_event(vm_id));
-  FB_TRY(const bool visible, ended_is_visible(reader, vm_id, tenant));
-  if (!newest || !visible) return unknown();
-  return LogState{};
+  FB_TRY(const auto ended, visible_ended(reader, vm_id, tenant));
+  if (!ended) return unknown();
+  return LogState{ended->incarnation};
 }
 
 // Reads both places and writes what is new.
 class LogTail {
  public:
-  LogTail(Call& call, Wanted wanted, std::shared_ptr<LineStream> lines)
-      : call_(call), wanted_(std::move(wanted)), lines_(std::move(lines)) {}
+  LogTail(Call& call, const Incarnation& incarnation, Wanted wanted, std::shared_ptr<LineStream> lines)
+      : call_(call), incarnation_(incarnation), wanted_(std::move(wanted)), lines_(std::move(lines)) {}
+  const Incarnation& incarnation() const noexcept { return incarnation_; }
 
   base::Task<base::Result<void>> from_store() {
     while (wanted_.left > 0) {
       auto rows = co_await call_.services.store.get<std::vector<EnvLogRow>>(call_.home(), [this](Reader& reader) {
-        return reader.env_logs(call_.id(), wanted_.sources, wanted_.since, stored_, kLogPage);
+        return reader.env_logs(call_.id(), incarnation_, wanted_.sources, wanted_.since, stored_, kLogPage);
       });
       if (!rows) co_return std::unexpected(std::move(rows.error()));
       if (rows->empty()) break;
@@ -154,6 +155,7 @@ class LogTail {
   }
 
   Call& call_;
+  Incarnation incarnation_;
   Wanted wanted_;
   std::shared_ptr<LineStream> lines_;
   std::uint64_t stored_ = 0, provided_ = 0;
@@ -170,7 +172,7 @@ base::Task<void> follow(Call& call, LogTail& tail, LineStream& lines) {
         call.home(), [&call](Reader& reader) { return find_environment(reader, call.id(), call.principal->tenant); });
     const auto stored = co_await tail.from_store();
     if (!stored) break;
-    if (!state || !state->live) break;
+    if (!state || !state->live || state->incarnation != tail.incarnation()) break;
     if (!state->has_guest) continue;
     const auto provided = co_await tail.from_provider(call.info());
     if (!provided) break;
@@ -187,7 +189,7 @@ base::Task<Answer> logs(Call& call) {
   auto stream = co_await call.http.respond_streaming(call.stream_head("application/x-ndjson"));
   if (!stream) co_return sent_reply();
   const auto lines = std::make_shared<LineStream>(call.home(), std::move(*stream));
-  LogTail tail(call, std::move(wanted), lines);
+  LogTail tail(call, state->incarnation, std::move(wanted), lines);
   auto told = co_await tail.from_store();
   if (told && state->has_guest) told = co_await tail.from_provider(call.info());
   if (told && state->live && call.flag("follow")) {

@@ -1,9 +1,10 @@
-// Environments that are gone, whose events and logs can still be read: whose they were.
+// Environments that are gone, whose events and logs can still be read.
 //
 // Threads  inside a read of the store.
 // Contract control-plane.md 2.4, 5.6, 7
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -12,11 +13,12 @@
 
 namespace fusebox::fleet {
 
-// The row is gone and with it the tenant; its operations are kept as long as its events are, and name it.
-inline base::Result<bool> ended_is_visible(Reader& reader, std::string_view vm_id, const std::string& tenant) {
-  if (tenant.empty()) return true;
-  FB_TRY(const auto operations, reader.operations(tenant, vm_id, {}, 1));
-  return !operations.empty();
+// The newest of this name, when the caller may see it: an older one of his under a name that is another's now stays hidden.
+inline base::Result<std::optional<EndedEnvironment>> visible_ended(Reader& reader, std::string_view vm_id,
+                                                                   const std::string& tenant) {
+  FB_TRY(auto ended, reader.ended_environment(vm_id));
+  if (ended && !tenant.empty() && ended->tenant_id != tenant) ended.reset();
+  return ended;
 }
 
 }  // namespace fusebox::fleet
