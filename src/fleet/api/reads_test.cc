@@ -314,7 +314,11 @@ TEST(Records, AreReadInPages) {
     }
     return {};
   });
-  EXPECT_EQ(walk(server, "/v1/operations?limit=2", "operations").size(), 5u);
+  EXPECT_EQ(walk(server, "/v1/operations?limit=2", "operations"),
+            (std::vector<std::string>{"op_4", "op_3", "op_2", "op_1", "op_0"}));
+  EXPECT_EQ(walk(server, "/v1/operations?limit=2&state=running&kind=create", "operations").size(), 5u);
+  EXPECT_EQ(ids_of(server.get("/v1/operations?state=done").body, "operations").size(), 0u);
+  EXPECT_EQ(ids_of(server.get("/v1/operations?kind=fork").body, "operations").size(), 0u);
   EXPECT_EQ(ids_of(server.get("/v1/operations?vm_id=fuse-3").body, "operations"), std::vector<std::string>{"op_3"});
   EXPECT_EQ(string_of(server.get("/v1/operations/op_3").body, "kind"), "create");
   EXPECT_EQ(server.get("/v1/operations/op_9").status, 404);

@@ -90,6 +90,8 @@ constexpr Parameter kResolve[] = {
 };
 constexpr Parameter kOperations[] = {
     {"vm_id", "string", "of this environment", false, true},
+    {"state", "string", "running, done, failed or cancelled", false, true},
+    {"kind", "string", "create, destroy, fork, snapshot, ...", false, true},
     kLimit,
     kCursor,
 };

@@ -140,12 +140,15 @@ base::Result<std::vector<OperationRow>> SqlTx::expired_operations(base::Nanos no
   return all_rows(connection(), kExpired, {now, limit}, operation_at);
 }
 
-base::Result<std::vector<OperationRow>> SqlTx::operations(std::string_view tenant, std::string_view vm_id,
-                                                          std::string_view after, std::uint32_t limit) {
+base::Result<std::vector<OperationRow>> SqlTx::operations(const OperationFilter& filter, std::string_view before,
+                                                          std::uint32_t limit) {
   Filtered query(FUSEBOX_SELECT_OPERATION);
-  if (!tenant.empty()) query.where("tenant_id <> ''").where("tenant_id = ", 't', tenant);
-  if (!vm_id.empty()) query.where("vm_id = ", 't', vm_id);
-  query.where("op_id > ", 't', after).append(" ORDER BY op_id").limit(limit);
+  if (!filter.tenant.empty()) query.where("tenant_id <> ''").where("tenant_id = ", 't', filter.tenant);
+  // In words, for the index of the few that run.
+  if (filter.state == to_string(OperationState::running)) query.where("state = 'running'");
+  query.where("vm_id = ", filter.vm_id).where("state = ", filter.state).where("kind = ", filter.kind);
+  if (!before.empty()) query.where("op_id < ", 't', before);
+  query.append(" ORDER BY op_id DESC").limit(limit);
   return all_rows(connection(), query.query("operations"), query.values(), operation_at);
 }
 

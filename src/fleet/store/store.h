@@ -41,6 +41,10 @@ struct SnapshotAfter {
   base::Nanos created_at{0};
   std::string id;
 };
+struct OperationFilter {
+  std::string tenant{};  // "" = all
+  std::optional<std::string> vm_id{}, state{}, kind{};
+};
 struct EventFilter {
   std::optional<std::string> entity_type{}, entity_id{}, event_type{};
   std::optional<base::Nanos> since{};
@@ -128,8 +132,9 @@ class Reader {
   virtual base::Result<std::optional<OperationRow>> operation_of_key(std::string_view scope, std::string_view key) = 0;
   virtual base::Result<std::vector<OperationRow>> unfinished_operations(std::string_view vm_id) = 0;
   virtual base::Result<std::vector<OperationRow>> expired_operations(base::Nanos now, std::uint32_t limit) = 0;
-  virtual base::Result<std::vector<OperationRow>> operations(std::string_view tenant, std::string_view vm_id,
-                                                             std::string_view after, std::uint32_t limit) = 0;
+  // Newest first, before the id `before` ("" = from the newest).
+  virtual base::Result<std::vector<OperationRow>> operations(const OperationFilter& filter, std::string_view before,
+                                                             std::uint32_t limit) = 0;
 
   virtual base::Result<std::vector<EnvEventRow>> env_events(std::string_view vm_id, const Incarnation& incarnation,
                                                             std::uint64_t after_seq, std::uint32_t limit) = 0;

@@ -607,11 +607,35 @@ TEST_P(EveryStore, OneUnfinishedOperationOfAKindAndOneUseOfAKey) {
   ASSERT_OK(store_->put([&](Tx& tx) { tx.update_operation(first); }));
   EXPECT_FAILS(Errc::stale, "", store_->put([&](Tx& tx) { tx.update_operation(first); })) << "it has ended";
   EXPECT_OK(store_->put([&](Tx& tx) { tx.insert_operation(some_operation("op-6", "vm-1")); }));
-  auto page = store_->get([](Reader& reader) { return reader.operations("tenant-a", "vm-1", "op-1", 10); });
-  ASSERT_OK(page);
-  ASSERT_EQ(page->size(), 2u);
-  EXPECT_EQ(page->front().op_id, "op-3");
-  EXPECT_EQ(page->back().op_id, "op-6");
+}
+
+TEST_P(EveryStore, OperationsAreNewestFirstAndFiltered) {
+  ASSERT_OK(store_->put([](Tx& tx) {
+    for (int n = 1; n <= 6; ++n) {
+      OperationRow row = some_operation("op-" + std::to_string(n), n % 2 == 0 ? "vm-even" : "");
+      row.kind = n == 3 ? "fork" : n % 2 == 0 ? "create-" + std::to_string(n) : "create";
+      if (n < 4) row.state = OperationState::done;
+      if (n == 6) row.tenant_id = "tenant-b";
+      tx.insert_operation(row);
+    }
+  }));
+  const auto ids = [&](const OperationFilter& filter, std::string before, std::uint32_t limit) {
+    auto page = store_->get([=](Reader& reader) { return reader.operations(filter, before, limit); });
+    EXPECT_OK(page);
+    std::string all;
+    for (const OperationRow& row : *page) all += row.op_id.substr(3);
+    return all;
+  };
+  EXPECT_EQ(ids({}, "", 10), "654321");
+  EXPECT_EQ(ids({}, "", 2), "65");
+  EXPECT_EQ(ids({}, "op-5", 2), "43");
+  EXPECT_EQ(ids({.tenant = "tenant-a"}, "", 10), "54321");
+  EXPECT_EQ(ids({.vm_id = "vm-even"}, "", 10), "642");
+  EXPECT_EQ(ids({.state = "running"}, "", 10), "654");
+  EXPECT_EQ(ids({.state = "running", .kind = "create"}, "", 10), "5");
+  EXPECT_EQ(ids({.state = "done"}, "op-3", 10), "21");
+  EXPECT_EQ(ids({.kind = "fork"}, "", 10), "3");
+  EXPECT_EQ(ids({.state = "no such state"}, "", 10), "");
 }
 
 TEST_P(EveryStore, AnOperationIsTakenOverWhenItsLeaseEndsAndNotBefore) {
@@ -1264,7 +1288,7 @@ TEST_P(EveryStore, PrunesWhatIsPastItsTimeInSteps) {
     auto read = store_->get([&](Reader& reader) -> base::Result<int> {
       FB_TRY(auto events, reader.events({}, 0, 100));
       out["events"] = events.size();
-      FB_TRY(auto operations, reader.operations("", "", "", 100));
+      FB_TRY(auto operations, reader.operations({}, "", 100));
       out["operations"] = operations.size();
       FB_TRY(auto letters, reader.dead_letters(0, 100));
       out["letters"] = letters.size();

@@ -71,8 +71,8 @@ class SqlTx final : public Tx, private sql::Returned {
   base::Result<std::optional<OperationRow>> operation_of_key(std::string_view scope, std::string_view key) override;
   base::Result<std::vector<OperationRow>> unfinished_operations(std::string_view vm_id) override;
   base::Result<std::vector<OperationRow>> expired_operations(base::Nanos now, std::uint32_t limit) override;
-  base::Result<std::vector<OperationRow>> operations(std::string_view tenant, std::string_view vm_id,
-                                                     std::string_view after, std::uint32_t limit) override;
+  base::Result<std::vector<OperationRow>> operations(const OperationFilter& filter, std::string_view before,
+                                                     std::uint32_t limit) override;
   base::Result<std::vector<EnvEventRow>> env_events(std::string_view vm_id, const Incarnation& incarnation,
                                                     std::uint64_t after_seq, std::uint32_t limit) override;
   base::Result<std::vector<EnvLogRow>> env_logs(std::string_view vm_id, const Incarnation& incarnation,

@@ -90,11 +90,11 @@ Reply page(std::string_view name, std::vector<Row> rows, std::uint32_t limit, Re
 }  // namespace
 
 base::Task<Answer> list_operations(Call& call) {
-  FB_CO_TRY(const std::string after, read_cursor(call.text("cursor")));
+  const OperationFilter filter{call.principal->tenant, call.maybe("vm_id"), call.maybe("state"), call.maybe("kind")};
+  FB_CO_TRY(const std::string before, read_cursor(call.text("cursor")));
   const std::uint32_t limit = page_limit(call.query.get("limit"));
-  auto rows = co_await call.services.store.get<std::vector<OperationRow>>(call.home(), [&](Reader& reader) {
-    return reader.operations(call.principal->tenant, call.text("vm_id"), after, limit + 1);
-  });
+  auto rows = co_await call.services.store.get<std::vector<OperationRow>>(
+      call.home(), [&](Reader& reader) { return reader.operations(filter, before, limit + 1); });
   if (!rows) co_return std::unexpected(std::move(rows.error()));
   co_return page("operations", std::move(*rows), limit, operation_json,
                  [](const OperationRow& row) { return write_cursor(row.op_id); });
