@@ -14,7 +14,6 @@ using sql::Write;
 
 constexpr sql::Query kById{"api_key", "t", FUSEBOX_SELECT_API_KEY " WHERE id = ?1"};
 constexpr sql::Query kByHash{"api_key_of_hash", "b", FUSEBOX_SELECT_API_KEY " WHERE key_hash = ?1"};
-constexpr sql::Query kAll{"api_keys", "", FUSEBOX_SELECT_API_KEY " ORDER BY created_at DESC, id DESC"};
 
 constexpr Write kInsert{
     .table = "orchestrator_api_keys",
@@ -130,8 +129,16 @@ base::Result<std::optional<ApiKeyRow>> SqlTx::api_key_of_hash(base::ByteView has
   return first_row(connection(), kByHash, {hash}, key_at);
 }
 
-base::Result<std::vector<ApiKeyRow>> SqlTx::api_keys() {
-  return all_rows(connection(), kAll, {}, key_at);
+base::Result<std::vector<ApiKeyRow>> SqlTx::api_keys(std::string_view tenant, std::string_view after,
+                                                     std::uint32_t limit) {
+  Filtered query(FUSEBOX_SELECT_API_KEY);
+  if (!tenant.empty()) query.where("tenant_id = ", 't', tenant);
+  if (!after.empty()) {
+    query.where("(created_at, id) < (SELECT created_at, id FROM orchestrator_api_keys WHERE id = " +
+                query.place('t', after) + ")");
+  }
+  query.append(" ORDER BY created_at DESC, id DESC").limit(limit);
+  return all_rows(connection(), query.query("api_keys"), query.values(), key_at);
 }
 
 base::Result<std::optional<LoginRow>> SqlTx::login(base::ByteView value_sha256) {

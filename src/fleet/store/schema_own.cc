@@ -233,6 +233,11 @@ constexpr std::string_view kEndedTenants = R"sql(
 ALTER TABLE orchestrator_ended_vms {add} tenant_id TEXT NOT NULL DEFAULT '';
 )sql";
 
+// API keys are read newest first.
+constexpr std::string_view kKeyPages = R"sql(
+CREATE INDEX orchestrator_api_keys_page_idx ON orchestrator_api_keys (created_at DESC, id DESC);
+)sql";
+
 constexpr Migration kOwn[] = {
     {101, "0101_state_that_survives.sql", kColumns},
     {102, "0102_take_over.sql", kTakeOver, kTakeOverPostgres, kTakeOverSqlite},
@@ -241,6 +246,7 @@ constexpr Migration kOwn[] = {
     {105, "0105_event_indexes.sql", kEventIndexes},
     {106, "0106_evictions.sql", kEvictions},
     {107, "0107_ended_tenants.sql", kEndedTenants},
+    {108, "0108_api_key_pages.sql", kKeyPages},
 };
 
 }  // namespace

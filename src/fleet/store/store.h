@@ -150,7 +150,9 @@ class Reader {
 
   virtual base::Result<std::optional<ApiKeyRow>> api_key(std::string_view id) = 0;
   virtual base::Result<std::optional<ApiKeyRow>> api_key_of_hash(base::ByteView hash) = 0;
-  virtual base::Result<std::vector<ApiKeyRow>> api_keys() = 0;  // newest first
+  // Newest first, of a tenant ("" = all), behind the key `after` ("" = from the newest; an unknown one: nothing).
+  virtual base::Result<std::vector<ApiKeyRow>> api_keys(std::string_view tenant, std::string_view after,
+                                                        std::uint32_t limit) = 0;
   virtual base::Result<std::optional<LoginRow>> login(base::ByteView value_sha256) = 0;
 
   virtual base::Result<std::optional<TombstoneRow>> tombstone(std::string_view host_id,

@@ -1035,11 +1035,23 @@ TEST_P(EveryStore, KeysAndLogins) {
   EXPECT_EQ((*found)->revoked_at, at_us(kSomeDayUs + 2)) << "the first time stays";
   EXPECT_EQ((*found)->last_used_at, at_us(kSomeDayUs + 4));
   EXPECT_EQ((*found)->expires_at, key.expires_at);
-  auto keys = store_->get([](Reader& reader) { return reader.api_keys(); });
-  ASSERT_OK(keys);
-  ASSERT_EQ(keys->size(), 2u);
-  EXPECT_EQ(keys->front().id, "key-2");
-  EXPECT_FALSE(keys->front().scopes.has_value());
+  const auto keys = [&](std::string tenant, std::string after, std::uint32_t limit) {
+    auto page = store_->get([=](Reader& reader) { return reader.api_keys(tenant, after, limit); });
+    EXPECT_OK(page);
+    std::vector<std::string> ids;
+    for (const ApiKeyRow& row : *page) ids.push_back(row.id);
+    return ids;
+  };
+  using Ids = std::vector<std::string>;
+  EXPECT_EQ(keys("", "", 10), (Ids{"key-2", "key-1"}));
+  EXPECT_EQ(keys("", "", 1), (Ids{"key-2"}));
+  EXPECT_EQ(keys("", "key-2", 10), (Ids{"key-1"}));
+  EXPECT_EQ(keys("tenant-a", "", 10), (Ids{"key-1"}));
+  EXPECT_EQ(keys("", "key-1", 10), Ids{});
+  EXPECT_EQ(keys("", "key-9", 10), Ids{});
+  auto unscoped = store_->get([](Reader& reader) { return reader.api_key("key-2"); });
+  ASSERT_OK(unscoped);
+  EXPECT_FALSE(unscoped->value().scopes.has_value());
   const std::vector<std::string> told = observer.cache();
   EXPECT_TRUE(std::ranges::count(told, "key:key-1") >= 2);
 

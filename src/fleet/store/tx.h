@@ -84,7 +84,8 @@ class SqlTx final : public Tx, private sql::Returned {
   base::Result<std::vector<DeadLetterRow>> dead_letters(std::int64_t after_id, std::uint32_t limit) override;
   base::Result<std::optional<ApiKeyRow>> api_key(std::string_view id) override;
   base::Result<std::optional<ApiKeyRow>> api_key_of_hash(base::ByteView hash) override;
-  base::Result<std::vector<ApiKeyRow>> api_keys() override;
+  base::Result<std::vector<ApiKeyRow>> api_keys(std::string_view tenant, std::string_view after,
+                                                std::uint32_t limit) override;
   base::Result<std::optional<LoginRow>> login(base::ByteView value_sha256) override;
   base::Result<std::optional<TombstoneRow>> tombstone(std::string_view host_id, std::string_view host_vm_name) override;
   base::Result<std::vector<LeakedArtifactRow>> leaked_artifacts(std::uint32_t limit) override;

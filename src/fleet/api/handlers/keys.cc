@@ -14,6 +14,8 @@ namespace fusebox::fleet::handle {
 
 namespace {
 
+constexpr std::uint32_t kAllKeys = 1'000'000;  // contract 18: no paging unless a limit is given
+
 // As it is answered: with the scopes it has, also when they are the default ones.
 std::string key_json(ApiKeyRow row, std::string_view key = {}) {
   row.scopes = scopes_of_key(row.scopes).texts();
@@ -114,18 +116,18 @@ base::Task<Answer> create_key(Call& call) {
 
 base::Task<Answer> list_keys(Call& call) {
   FB_CO_TRY(const std::string after, read_cursor(call.text("cursor")));
-  auto rows = co_await call.services.store.get<std::vector<ApiKeyRow>>(
-      call.home(), [](Reader& reader) { return reader.api_keys(); });
-  if (!rows) co_return std::unexpected(std::move(rows.error()));
-  std::erase_if(*rows, [&call](const ApiKeyRow& row) { return !sees(*call.principal, row); });
-  if (!after.empty()) {
-    const auto at = std::ranges::find(*rows, after, &ApiKeyRow::id);
-    if (at == rows->end()) co_return refuse(400, "invalid pagination cursor");
-    rows->erase(rows->begin(), at + 1);
-  }
   const bool paged = call.query.has("limit") || !after.empty();
-  const std::uint32_t limit = page_limit(call.query.get("limit"));
-  const bool more = paged && rows->size() > limit;
+  const std::uint32_t limit = paged ? page_limit(call.query.get("limit")) : kAllKeys;
+  auto rows = co_await call.services.store.get<std::vector<ApiKeyRow>>(
+      call.home(), [&](Reader& reader) -> base::Result<std::vector<ApiKeyRow>> {
+        if (!after.empty()) {
+          FB_TRY(const auto last, reader.api_key(after));
+          if (!last || !sees(*call.principal, *last)) return refuse(400, "invalid pagination cursor");
+        }
+        return reader.api_keys(call.principal->tenant, after, limit + 1);
+      });
+  if (!rows) co_return std::unexpected(std::move(rows.error()));
+  const bool more = rows->size() > limit;
   if (more) rows->resize(limit);
   std::string json = R"({"api_keys":[)";
   for (const ApiKeyRow& row : *rows) {
