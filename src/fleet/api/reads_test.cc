@@ -298,6 +298,16 @@ TEST(Keys, HeedIdempotencyKeys) {
   EXPECT_EQ(ids_of(server.get("/v1/api-keys").body, "api_keys").size(), 1u);
 }
 
+TEST(Keys, AreRecordedUnderIdsThatGrowWithTime) {
+  ApiServer server;
+  const base::Nanos before = server.clock.wall() - 1s;
+  ASSERT_EQ(server.ask("POST", "/v1/api-keys", "{}", {{"Idempotency-Key", "k"}}).status, 201);
+  const std::vector<std::string> ids = ids_of(server.get("/v1/operations").body, "operations");
+  ASSERT_EQ(ids.size(), 1u);
+  EXPECT_GT(ids.front(), new_operation_id(before, server.random));
+  EXPECT_LT(ids.front(), new_operation_id(server.clock.wall() + 1s, server.random)) << "the retention goes by them";
+}
+
 TEST(Records, AreReadInPages) {
   ApiServer server;
   server.write([](Tx& tx) -> base::Result<void> {

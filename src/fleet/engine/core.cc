@@ -1,12 +1,11 @@
 #include "fleet/engine/core.h"
 
-#include <array>
-
 #include "base/bytes.h"
 #include "base/json.h"
 #include "fleet/engine/boot_material.h"
 #include "fleet/engine/metered_provider.h"
 #include "fleet/render/views.h"
+#include "fleet/secrets/tokens.h"
 
 namespace fusebox::fleet {
 
@@ -54,15 +53,6 @@ Core::Core(EngineParts parts_in)
 
 base::Nanos Core::wall() const noexcept {
   return std::chrono::floor<std::chrono::microseconds>(parts.clock.wall());
-}
-
-std::string Core::new_operation_id() {
-  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(parts.clock.wall()).count();
-  std::array<std::byte, 6> time{};
-  for (std::size_t i = 0; i < time.size(); ++i) {
-    time[i] = static_cast<std::byte>(milliseconds >> (8 * (time.size() - 1 - i)) & 0xff);
-  }
-  return new_id("op_" + base::to_hex(time), 20);
 }
 
 std::string Core::new_id(std::string_view prefix, std::size_t hex_digits) {
@@ -153,7 +143,7 @@ void Core::heard_of(const Place& place, const base::Error* error) {
 
 OperationRow Core::new_operation(std::string_view kind, const EnvironmentRow& row, const RequestInfo& info) {
   OperationRow op;
-  op.op_id = new_operation_id();
+  op.op_id = new_operation_id(parts.clock.wall(), parts.random);
   op.kind = kind;
   op.vm_id = row.vm_id;
   op.host_id = row.host_id;

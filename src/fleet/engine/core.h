@@ -72,8 +72,6 @@ struct Core {
   base::Nanos now() const noexcept { return parts.clock.monotonic(); }
   base::Nanos wall() const noexcept;  // whole microseconds, as the store keeps them
   std::string new_id(std::string_view prefix, std::size_t hex_digits = 32);
-  // Grows with time, so that lists and the retention go by the id.
-  std::string new_operation_id();
   Incarnation new_incarnation();
 
   // Lets time pass, or returns at once when the engine closes.

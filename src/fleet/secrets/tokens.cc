@@ -31,8 +31,13 @@ std::string new_vm_token(base::Random& random) {
 std::string new_request_id(base::Random& random) {
   return random_hex<16>(random, "req_");
 }
-std::string new_operation_id(base::Random& random) {
-  return random_hex<16>(random, "op_");
+std::string new_operation_id(base::Nanos wall, base::Random& random) {
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(wall).count();
+  std::array<std::byte, 6> time{};
+  for (std::size_t i = 0; i < time.size(); ++i) {
+    time[i] = static_cast<std::byte>(milliseconds >> (8 * (time.size() - 1 - i)) & 0xff);
+  }
+  return random_hex<10>(random, "op_" + base::to_hex(time));
 }
 std::string new_fork_task_id(base::Random& random) {
   return random_hex<16>(random, "fork-");

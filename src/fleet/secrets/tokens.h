@@ -8,13 +8,15 @@
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/random.h"
 
 namespace fusebox::fleet {
 
-std::string new_vm_token(base::Random& random);       // 64 hex
-std::string new_request_id(base::Random& random);     // req_ + 32 hex
-std::string new_operation_id(base::Random& random);   // op_ + 32 hex
+std::string new_vm_token(base::Random& random);    // 64 hex
+std::string new_request_id(base::Random& random);  // req_ + 32 hex
+// op_ + 12 hex of the milliseconds + 20 hex: grows with time, so that lists and the retention go by the id.
+std::string new_operation_id(base::Nanos wall, base::Random& random);
 std::string new_fork_task_id(base::Random& random);   // fork- + 32 hex
 std::string new_fork_seed_id(base::Random& random);   // fork-seed- + 32 hex
 std::string new_session_value(base::Random& random);  // base64url of 32 bytes: the cookie fuse_session

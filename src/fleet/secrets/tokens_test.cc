@@ -15,7 +15,7 @@ TEST(Tokens, HaveTheFormsOfTheContract) {
   const std::pair<std::string, const char*> cases[] = {
       {new_vm_token(random), "[0-9a-f]{64}"},
       {new_request_id(random), "req_[0-9a-f]{32}"},
-      {new_operation_id(random), "op_[0-9a-f]{32}"},
+      {new_operation_id(std::chrono::hours{24 * 365 * 56}, random), "op_[0-9a-f]{32}"},
       {new_fork_task_id(random), "fork-[0-9a-f]{32}"},
       {new_fork_seed_id(random), "fork-seed-[0-9a-f]{32}"},
       {new_session_value(random), "[A-Za-z0-9_-]{43}"},
@@ -27,6 +27,15 @@ TEST(Tokens, HaveTheFormsOfTheContract) {
   EXPECT_NE(new_vm_token(random), new_vm_token(random));
   EXPECT_EQ(secret_hash(key.text).size(), 32u);
   EXPECT_NE(secret_hash(key.text), secret_hash(key.text + "x"));
+}
+
+TEST(Tokens, OperationsOfLaterHaveGreaterIds) {
+  base::SystemRandom random;
+  const base::Nanos now = std::chrono::hours{24 * 365 * 56};
+  const std::string id = new_operation_id(now, random);
+  EXPECT_LT(new_operation_id(now - std::chrono::milliseconds{1}, random), id);
+  EXPECT_GT(new_operation_id(now + std::chrono::milliseconds{1}, random), id);
+  EXPECT_NE(new_operation_id(now, random), id);
 }
 
 TEST(Tokens, PlainIds) {

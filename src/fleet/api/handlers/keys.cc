@@ -51,7 +51,7 @@ base::Result<ApiKeyRow> new_row(const Call& call, ApiKeyRequest request, const N
 // The outcome under an idempotency key, as an operation that is done the moment it begins.
 OperationRow finished_operation(const Call& call, const RequestInfo& info, const ApiKeyRow& row) {
   OperationRow operation;
-  operation.op_id = new_operation_id(call.services.random);
+  operation.op_id = new_operation_id(row.created_at, call.services.random);
   operation.kind = "create_key";
   operation.tenant_id = row.tenant_id;
   operation.step = "done";
