@@ -17,6 +17,8 @@
 namespace fusebox::fleet {
 namespace {
 
+constexpr std::chrono::seconds kLastWords{2};  // for commands that are ended at the limit to say so
+
 void name_thread(const char* name) {
   ::pthread_setname_np(::pthread_self(), name);
 }
@@ -180,7 +182,10 @@ struct ControlPlane::Impl {
     if (stopped || !server) return;
     stopped = true;
     run_on(engine_loop, api->close(engine_loop));
-    server->drain(options.shutdown_limit);
+    const bool drained = server->drain(options.shutdown_limit);
+    run_on(engine_loop, api->end_work(engine_loop));
+    if (!drained) server->drain(kLastWords);
+    run_on(engine_loop, api->settle(engine_loop));
     run_on(engine_loop, engine->close(engine_loop, options.shutdown_limit));
   }
 

@@ -55,7 +55,21 @@ struct Api::Impl {
   Services services;
   std::vector<std::unique_ptr<LoopState>> loops;
   std::optional<Frame> frame;
+
+  base::Task<void> end_streams(base::Executor& home, LiveStreams::Until reached);
 };
+
+base::Task<void> Api::Impl::end_streams(base::Executor& home, LiveStreams::Until reached) {
+  for (const auto& loop : loops) {
+    const base::Completion<bool> told;
+    loop->loop.post([state = loop.get(), reached, told] {
+      state->hub.end_all();
+      state->streams.end_all(reached);
+      told.set(true);
+    });
+    co_await told.wait(home);
+  }
+}
 
 base::Result<std::unique_ptr<Api>> Api::create(ApiParts parts, ApiOptions options) {
   if (parts.loops.empty() || parts.loops.size() > kLoopsMax) {
@@ -88,15 +102,14 @@ http::Handler Api::handler() {
 
 base::Task<void> Api::close(base::Executor& home) {
   impl_->services.closing.store(true);
-  for (const auto& loop : impl_->loops) {
-    const base::Completion<bool> told;
-    loop->loop.post([state = loop.get(), told] {
-      state->hub.end_all();
-      state->streams.end_all();
-      told.set(true);
-    });
-    co_await told.wait(home);
-  }
+  co_await impl_->end_streams(home, LiveStreams::Until::close);
+}
+
+base::Task<void> Api::end_work(base::Executor& home) {
+  co_await impl_->end_streams(home, LiveStreams::Until::limit);
+}
+
+base::Task<void> Api::settle(base::Executor& home) {
   co_await impl_->side_writes.close(home);
 }
 

@@ -6,7 +6,7 @@
 // Owner    engine, store and seams outlive the Api, and so do the loops unless it was closed; the server that calls
 //          handler(), and every task of a handler, is destroyed before it. The Api is the store's observer, or is told by
 //          the one that is.
-// Threads  create(), close(): any executor's. handler(): the loops. What an observer is told: the store's threads.
+// Threads  create(), close() and its like: any executor's. handler(): the loops. What an observer is told: the store's threads.
 // Contract control-plane.md 1-7, 10.2, 11.2, 16.3, 18
 #pragma once
 
@@ -47,8 +47,13 @@ class Api final : public CommitObserver {
   void prepare(http::ServerOptions& options) const;
   http::Handler handler();
 
-  // Streams end: each gets what it has still to get, and its last frame. Later ones end as they begin.
+  // A stop in three steps. Streams without an end of their own (events, logs that are followed, terminals, desktops) end:
+  // each gets what it has still to get, and its last frame. Later ones end as they begin.
   base::Task<void> close(base::Executor& home);
+  // So do commands and files that are under way, which may take as long as requests may.
+  base::Task<void> end_work(base::Executor& home);
+  // Nothing asks any more: what is put on record without being waited for is written.
+  base::Task<void> settle(base::Executor& home);
 
   // CommitObserver: told by the store, or by whoever stands between it and the store.
   void env_event(const EnvEventRow& event) override;

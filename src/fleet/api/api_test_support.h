@@ -147,6 +147,8 @@ class ApiServer {
   ~ApiServer() {
     close();
     server_->drain(10s);
+    end_work();
+    await(api->settle(waiting_));
     server_.reset();
     // Leases that were handed back are gone before the engine's loop is.
     await(settle(engine_loop_.loop()));
@@ -161,6 +163,7 @@ class ApiServer {
     if (std::exchange(closed_, true)) return;
     await(api->close(waiting_));
   }
+  void end_work() { await(api->end_work(waiting_)); }
   std::uint16_t port() const noexcept { return server_->port(); }
   http::Server& server() noexcept { return *server_; }
   base::Executor& engine_executor() noexcept { return engine_loop_.loop(); }

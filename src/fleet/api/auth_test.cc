@@ -41,6 +41,13 @@ TEST(Authentication, RecordsRefusals) {
   EXPECT_EQ(rows.front().payload_json, R"({"method":"DELETE","path":"/v1/hosts/h1","request_id":"rid-7"})");
 }
 
+TEST(Authentication, RecordsRefusalsWhileItStops) {
+  ApiServer server;
+  server.close();
+  EXPECT_EQ(server.get("/v1/environments", "wrong").status, 401);
+  EXPECT_TRUE(http::test::comes_true([&server] { return server.audit("auth.failed").size() == 1; }));
+}
+
 TEST(Authentication, InOpenModeLetsEverybodyIn) {
   ApiServer server(with([](ApiOptions& options) {
     options.master_token = "";

@@ -130,6 +130,28 @@ TEST_F(Guests, AStreamedCommandDiesWithItsKey) {
   EXPECT_EQ(talk.chunk(), "{\"exit_code\":137,\"signal\":\"KILL\"}\n");
 }
 
+TEST_F(Guests, APoliteStopEndsTerminalsAtOnceAndCommandsAtItsLimit) {
+  Talk terminal(server_.port());
+  terminal.send("GET", "/v1/environments/fuse-a/attach?tty=1", upgrade_to("fuse-attach/1"), {});
+  terminal.raw().until("hello ");
+  Talk command(server_.port());
+  command.send("POST", std::string(kExec) + "&stream=1", {{"Authorization", "Bearer " + std::string(kMaster)}},
+               R"({"cmd":["hang"]})");
+  EXPECT_EQ(command.head().status, 200);
+  Talk frames(server_.port());
+  frames.send("GET", "/v1/environments/fuse-a/exec?cmd=hang", upgrade_to("fuse-exec/1"), {});
+  frames.raw().until("\r\n\r\n");
+  server_.close();
+  EXPECT_EQ(terminal.raw().until_closed(), "");
+  EXPECT_EQ(provider().processes_alive, 2);
+  provider().files["/a"] = {"whole", 0644};
+  EXPECT_EQ(server_.get("/v1/environments/fuse-a/files?path=/a").body, "whole");
+  server_.end_work();
+  EXPECT_EQ(command.chunk(), "{\"exit_code\":137,\"signal\":\"KILL\"}\n");
+  frames.raw().until_closed();
+  EXPECT_TRUE(comes_true([this] { return provider().processes_alive == 0; }));
+}
+
 TEST_F(Guests, AttachRelaysBothWays) {
   Talk talk(server_.port());
   talk.send("GET", "/v1/environments/fuse-a/attach?tty=1&rows=24&cols=0&cmd=sh&cmd=&cmd=-c",

@@ -134,6 +134,7 @@ class EngineImpl final : public Engine {
     const base::Nanos end = core_.now() + limit;
     while (core_.jobs.running() != 0 && core_.now() < end)
       co_await base::sleep_for(core_.parts.executor, std::chrono::milliseconds{5});
+    co_await release_leases(core_);
     co_await base::resume_on(home);
   }
 

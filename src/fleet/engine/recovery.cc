@@ -181,4 +181,13 @@ base::Task<void> keep_leases(Core& core) {
   }
 }
 
+base::Task<void> release_leases(Core& core) {
+  const base::Nanos ended = core.wall();
+  const auto released = co_await core.commit("leases_released", [&](Tx& tx) -> base::Result<void> {
+    tx.renew_leases(core.parts.options.replica_id, ended);
+    return {};
+  });
+  if (!released) core.log(base::LogLevel::warn, "leases not released", {{"error", released.error().message}});
+}
+
 }  // namespace fusebox::fleet

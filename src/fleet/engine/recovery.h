@@ -23,5 +23,7 @@ base::Task<base::Result<void>> take_over(Core& core, TakeOver whose);
 // Keeps the leases of this replica's operations and its own row until the engine closes, and takes up operations that were
 // left behind.
 base::Task<void> keep_leases(Core& core);
+// What is left undone may be taken over at once.
+base::Task<void> release_leases(Core& core);
 
 }  // namespace fusebox::fleet

@@ -64,6 +64,29 @@ TEST_F(Recovery, ADestroyThatWasInterruptedIsFinished) {
   EXPECT_EQ(host_row("h1").vm_count_allocated, 0);
 }
 
+TEST_F(Recovery, WhatAStopLeavesUndoneWaitsForNoLease) {
+  add_host("h1");
+  ASSERT_TRUE(create("a"));
+  host("h1").faults.plan(
+      Call::destroy, {.how = host::ProviderFault::How::hang, .error = {base::Errc::unavailable, "gone", {}, nullptr}});
+  const auto one = [](EngineTest& test) -> base::Task<void> {
+    (void)co_await test.engine->destroy(test.executor, {}, "fuse-a");
+  };
+  base::spawn(executor, one(*this));
+  settle();
+  const auto free_to_take = [this] {
+    const base::Nanos at = clock.wall() + std::chrono::microseconds{1};
+    const auto found = await(store->get<std::vector<OperationRow>>(
+        executor, [at](Reader& reader) { return reader.expired_operations(at, 10); }));
+    EXPECT_TRUE(found);
+    return found->size();
+  };
+  EXPECT_EQ(free_to_take(), 0u);
+  while_closing = [this] { host("h1").faults.release(); };
+  stop();
+  EXPECT_EQ(free_to_take(), 1u);
+}
+
 TEST_F(Recovery, ARestartChangesNothingThatRuns) {
   add_host("h1");
   for (const char* task : {"a", "b", "c"}) ASSERT_TRUE(create(task));

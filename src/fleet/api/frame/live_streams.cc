@@ -4,14 +4,11 @@
 
 namespace fusebox::fleet {
 
-LiveStreams::Entry::Entry(LiveStreams& of, PrincipalPtr principal, std::function<void()> end)
-    : of_(of), principal_(std::move(principal)), end_(std::move(end)), at_(of.entries_.size()) {
+LiveStreams::Entry::Entry(LiveStreams& of, PrincipalPtr principal, std::function<void()> end, Until until)
+    : of_(of), principal_(std::move(principal)), end_(std::move(end)), until_(until), at_(of.entries_.size()) {
   of_.entries_.push_back(this);
-  if (of_.closed_) {
-    of_.end(*this);
-  } else {
-    of_.arm();
-  }
+  if (of_.reached_ && until_ <= *of_.reached_) of_.end(*this);
+  of_.arm();
 }
 
 LiveStreams::Entry::~Entry() {
@@ -29,18 +26,20 @@ void LiveStreams::end(Entry& entry) {
   if (const auto end = std::exchange(entry.end_, {})) end();
 }
 
-void LiveStreams::end_all() {
-  closed_ = true;
-  if (std::exchange(armed_, false)) executor_.cancel(timer_);
-  for (Entry* entry : entries_) end(*entry);
+void LiveStreams::end_all(Until reached) {
+  reached_ = reached;
+  if (reached == Until::limit && std::exchange(armed_, false)) executor_.cancel(timer_);
+  for (Entry* entry : entries_) {
+    if (entry->until_ <= reached) end(*entry);
+  }
 }
 
 void LiveStreams::arm() {
-  if (std::exchange(armed_, true)) return;
+  if (reached_ == Until::limit || std::exchange(armed_, true)) return;
   timer_ = executor_.post_at(executor_.clock().monotonic() + kRecheckSeconds, [this] {
     armed_ = false;
     check_soon();
-    if (!entries_.empty() && !closed_) arm();
+    if (!entries_.empty()) arm();
   });
 }
 

@@ -9,7 +9,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -30,10 +32,14 @@ class LiveStreams {
   LiveStreams(const LiveStreams&) = delete;
   LiveStreams& operator=(const LiveStreams&) = delete;
 
+  // How far into a polite stop a stream goes on: what has no end of its own until it begins, work that has one as long as
+  // requests may.
+  enum class Until : std::uint8_t { close, limit };
+
   // While it lives its stream is checked. `end` is called at most once, on the loop's thread; it must not destroy the entry.
   class Entry {
    public:
-    Entry(LiveStreams& of, PrincipalPtr principal, std::function<void()> end);
+    Entry(LiveStreams& of, PrincipalPtr principal, std::function<void()> end, Until until);
     ~Entry();
     Entry(const Entry&) = delete;
     Entry& operator=(const Entry&) = delete;
@@ -43,10 +49,12 @@ class LiveStreams {
     LiveStreams& of_;
     PrincipalPtr principal_;
     std::function<void()> end_;
+    Until until_;
     std::size_t at_ = 0;
   };
 
-  void end_all();  // also those that begin later; the executor is not touched again
+  // Those that last until then, or less long; also when they begin later.
+  void end_all(Until reached);
   void check_soon();
   std::size_t size() const noexcept { return entries_.size(); }
 
@@ -59,7 +67,8 @@ class LiveStreams {
   base::Executor& executor_;
   std::vector<Entry*> entries_;
   base::Executor::TimerId timer_ = 0;
-  bool armed_ = false, checking_ = false, again_ = false, closed_ = false;
+  std::optional<Until> reached_;
+  bool armed_ = false, checking_ = false, again_ = false;
 };
 
 }  // namespace fusebox::fleet

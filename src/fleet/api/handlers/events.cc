@@ -90,7 +90,7 @@ base::Task<bool> send(Call& call, http::ResponseStream& stream, const std::vecto
 }
 
 base::Task<void> serve(Call& call, Subscription& subscription, http::ResponseStream& stream, EventKinds kinds) {
-  const StreamEnd end(call, [&subscription] { subscription.end(); }, {}, stream.gone());
+  const StreamEnd end(call, [&subscription] { subscription.end(); }, StreamEnd::Until::close, {}, stream.gone());
   std::vector<FramePtr> frames;
   while (true) {
     const Subscription::Wake wake = co_await subscription.next(frames);

@@ -75,7 +75,9 @@ base::Task<Answer> stream_lines(Call& call, host::ProcessSpec process) {
   lines->keep_alive();
   {
     base::Executor& there = call.services.engine.executor();
-    const StreamEnd end(call, [&there, running] { kill_soon(there, running); }, running->lease->ended(), lines->gone());
+    const StreamEnd end(
+        call, [&there, running] { kill_soon(there, running); }, StreamEnd::Until::limit, running->lease->ended(),
+        lines->gone());
     while (true) {
       auto event = co_await next_event(there, call.home(), running);
       if (!event) break;  // the host is gone: no last line, so nobody takes it for an exit

@@ -98,7 +98,7 @@ base::Task<Answer> send_file(Call& call, Reading file, bool archive) {
   auto stream = co_await call.http.respond_streaming(std::move(head));
   if (!stream) co_return sent_reply();
   bool stopped = false;
-  const StreamEnd end(call, [&stopped] { stopped = true; }, file->lease->ended());
+  const StreamEnd end(call, [&stopped] { stopped = true; }, StreamEnd::Until::limit, file->lease->ended());
   while (piece && !piece->empty()) {
     const auto written = co_await (*stream)->write(*piece);
     if (!written || stopped) co_return sent_reply();

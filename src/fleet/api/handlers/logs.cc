@@ -164,7 +164,7 @@ class LogTail {
 
 base::Task<void> follow(Call& call, LogTail& tail, LineStream& lines) {
   bool ended = false;
-  const StreamEnd end(call, [&ended] { ended = true; }, {}, lines.gone());
+  const StreamEnd end(call, [&ended] { ended = true; }, StreamEnd::Until::close, {}, lines.gone());
   while (!ended && !tail.full()) {
     co_await base::sleep_for(call.home(), kFollowPause);
     if (ended) break;

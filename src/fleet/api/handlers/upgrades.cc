@@ -117,7 +117,7 @@ base::Task<void> serve_frames(Call& call, http::ByteStream& near, ProcessPtr pro
         kill_soon(there, process);
         near.close();
       },
-      process->lease->ended());
+      StreamEnd::Until::limit, process->lease->ended());
   const base::Completion<bool> up;
   base::spawn(call.home(), frames_to_process(call, near, process), [up] { up.set(true); });
   while (true) {
@@ -155,7 +155,7 @@ base::Task<Answer> attach(Call& call) {
   if (!near) co_return sent_reply();
   {
     http::ByteStream& client = **near;
-    const StreamEnd end(call, [&client] { client.close(); }, guest->lease->ended());
+    const StreamEnd end(call, [&client] { client.close(); }, StreamEnd::Until::close, guest->lease->ended());
     // The lease lives as long as the far side does: the pointer shares both.
     co_await relay(call.home(), client, call.services.engine.executor(),
                    std::shared_ptr<http::ByteStream>(guest, guest->thing.get()));
@@ -195,7 +195,7 @@ base::Task<Answer> computer_stream(Call& call) {
   if (!near) co_return sent_reply();
   {
     http::ByteStream& client = **near;
-    const StreamEnd end(call, [&client] { client.close(); }, desktop.lease->ended());
+    const StreamEnd end(call, [&client] { client.close(); }, StreamEnd::Until::close, desktop.lease->ended());
     co_await relay(call.home(), client, call.home(), desktop.stream);
   }
   co_return sent_reply();

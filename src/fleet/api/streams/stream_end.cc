@@ -14,9 +14,9 @@ void StreamEnd::Post::operator()() const {
   home->post([kept = state] { kept->once(); });
 }
 
-StreamEnd::StreamEnd(Call& call, std::function<void()> end, std::stop_token lease, std::stop_token peer)
+StreamEnd::StreamEnd(Call& call, std::function<void()> end, Until until, std::stop_token lease, std::stop_token peer)
     : state_(std::make_shared<State>(std::move(end))),
-      entry_(call.loop.streams, call.principal, Post{state_, &call.home()}),
+      entry_(call.loop.streams, call.principal, Post{state_, &call.home()}, until),
       lease_(std::move(lease), Post{state_, &call.home()}),
       peer_(std::move(peer), Post{state_, &call.home()}) {}
 

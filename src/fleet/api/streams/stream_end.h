@@ -16,8 +16,9 @@ namespace fusebox::fleet {
 
 class StreamEnd {
  public:
+  using Until = LiveStreams::Until;
   // `tokens`: of the lease and of the peer; may be requested on any thread.
-  StreamEnd(Call& call, std::function<void()> end, std::stop_token lease, std::stop_token peer = {});
+  StreamEnd(Call& call, std::function<void()> end, Until until, std::stop_token lease, std::stop_token peer = {});
   ~StreamEnd();
   StreamEnd(const StreamEnd&) = delete;
   StreamEnd& operator=(const StreamEnd&) = delete;
