@@ -1,5 +1,7 @@
 #include "http/wire.h"
 
+#include <algorithm>
+
 #include "http/limits.h"
 
 namespace fusebox::http {
@@ -82,8 +84,10 @@ Task<Result<void>> Wire::send_all(std::string_view first, std::string_view secon
       co_return base::fail(Errc::unavailable, "the peer went away");
     }
     if (sent == Socket::kAgain) {
-      write_bound_.set_after(stall_limit);
+      write_bound_.set_after(std::min(stall_limit, longest_stall_));
+      stalled_ = true;
       const bool ready = co_await socket_->writable();
+      stalled_ = false;
       write_bound_.clear();
       if (!ready) {
         close();
@@ -99,6 +103,11 @@ Task<Result<void>> Wire::send_all(std::string_view first, std::string_view secon
     }
   }
   co_return Result<void>{};
+}
+
+void Wire::limit_stalls(base::Nanos longest) {
+  longest_stall_ = longest;
+  if (stalled_) write_bound_.set_after(longest);
 }
 
 Task<Result<void>> Wire::flush(base::Nanos stall_limit, std::string_view behind) {

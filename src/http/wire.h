@@ -46,11 +46,15 @@ class Wire {
   base::Task<base::Result<void>> send_all(std::string_view first, std::string_view second, std::string_view third,
                                           base::Nanos stall_limit);
   base::Task<base::Result<void>> flush(base::Nanos stall_limit, std::string_view behind = {});
+  // No wait for the peer lasts longer than this from here on, nor does one that is under way, whatever its own limit.
+  void limit_stalls(base::Nanos longest);
 
  private:
   std::shared_ptr<Socket> socket_;
   Deadline read_bound_;
   Deadline write_bound_;
+  base::Nanos longest_stall_ = base::Nanos::max();
+  bool stalled_ = false;
   bool expired_ = false;
   bool drained_ = false;
   bool broke_ = false;

@@ -47,7 +47,8 @@ Task<AgentAnswer> AgentServer::Impl::send_file(AgentCall& call, std::unique_ptr<
   head.headers = {{"Content-Type", std::move(content_type)}, {"X-Fuse-File-Mode", write_mode(reader->mode())}};
   const auto size = reader->size();
   if (size) head.headers.push_back({"Content-Length", std::to_string(*size)});
-  auto begun = co_await call.exchange.respond_streaming(std::move(head));
+  // The control plane takes the next piece when its own reader has taken the last.
+  auto begun = co_await call.exchange.respond_streaming(std::move(head), http::kReaderMayPause);
   FB_CO_TRY(const std::unique_ptr<http::ResponseStream> stream, std::move(begun));
   std::string block(kStreamBlockBytes, '\0');
   std::uint64_t sent = 0;

@@ -43,4 +43,8 @@ Task<Result<void>> AnswerStream::finish() {
   co_return sent;
 }
 
+void AnswerStream::limit_stalls(base::Nanos longest) {
+  if (connection_ != nullptr && connection_->stream_open_) connection_->wire_.limit_stalls(longest);
+}
+
 }  // namespace fusebox::http

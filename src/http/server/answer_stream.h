@@ -19,6 +19,7 @@ class AnswerStream final : public ResponseStream {
   base::Task<base::Result<void>> write(std::string_view bytes) override;
   base::Task<base::Result<void>> finish() override;
   std::stop_token gone() const noexcept override { return gone_; }
+  void limit_stalls(base::Nanos longest) override;
   void cut_off() noexcept { connection_ = nullptr; }
 
  private:

@@ -154,6 +154,7 @@ void ServerConnection::begin_request() noexcept {
   keep_alive_ = framing_.keep_alive;
   gone_.reset();
   wire_.read_bound().clear();
+  wire_.limit_stalls(base::Nanos::max());
 }
 
 Task<bool> ServerConnection::hear_more() {

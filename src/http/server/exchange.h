@@ -61,7 +61,12 @@ class ResponseStream {
   virtual base::Task<base::Result<void>> finish() = 0;  // without it the peer sees a broken stream
   // Stop is requested when the peer went away, also while nothing is written.
   virtual std::stop_token gone() const noexcept = 0;
+  // The peer may take nothing for at most this long from here on, also within a write that waits for it now.
+  virtual void limit_stalls(base::Nanos longest) = 0;
 };
+
+// A stall limit for answers that wait for their reader, who may pause for a coffee or a night: something else ends them.
+inline constexpr base::Nanos kReaderMayPause = std::chrono::hours{24};
 
 class Exchange {
  public:

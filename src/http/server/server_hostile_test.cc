@@ -274,6 +274,26 @@ TEST(HostileServer, EndsAStreamWhoseReaderStalls) {
   EXPECT_TRUE(comes_true([&] { return failed.load(); }));
 }
 
+TEST(HostileServer, GivesUpOnAPauseThatIsNotWaitedForAnyMore) {
+  std::atomic<ResponseStream*> begun{nullptr};
+  std::atomic<bool> failed{false};
+  Served served([&begun, &failed](Exchange& exchange) -> Task<void> {
+    return [](Exchange& of, std::atomic<ResponseStream*>& tell, std::atomic<bool>& told) -> Task<void> {
+      auto stream = co_await of.respond_streaming(ServerResponse(), kReaderMayPause);
+      if (!stream) co_return;
+      tell = stream->get();
+      const std::string more_than_is_buffered(64u << 20, 'x');
+      const auto sent = co_await (*stream)->write(more_than_is_buffered);
+      told = !sent;
+    }(exchange, begun, failed);
+  });
+  RawClient client(served.port());
+  client.say("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  ASSERT_TRUE(comes_true([&] { return begun.load() != nullptr; }));
+  served.loop().post([&] { begun.load()->limit_stalls(60ms); });  // behind the write, which waits
+  EXPECT_TRUE(comes_true([&] { return failed.load(); }));
+}
+
 TEST(HostileServer, LeavesConnectionsBeyondTheMaximumInTheBacklog) {
   Served served(echo, {.connections_max = 2});
   auto first = std::make_unique<RawClient>(served.port());

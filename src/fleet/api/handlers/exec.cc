@@ -69,15 +69,19 @@ base::Task<Answer> stream_lines(Call& call, host::ProcessSpec process) {
   auto opened = co_await open_process({call.services.engine, call.home(), call.info(), call.id()}, std::move(process));
   if (!opened) co_return std::unexpected(std::move(opened.error()));
   const ProcessPtr running = std::move(*opened);
-  auto stream = co_await call.http.respond_streaming(call.stream_head("application/x-ndjson"));
+  auto stream = co_await call.http.respond_streaming(call.stream_head("application/x-ndjson"), http::kReaderMayPause);
   if (!stream) co_return sent_reply();
   const auto lines = std::make_shared<LineStream>(call.home(), std::move(*stream));
   lines->keep_alive();
   {
     base::Executor& there = call.services.engine.executor();
     const StreamEnd end(
-        call, [&there, running] { kill_soon(there, running); }, StreamEnd::Until::limit, running->lease->ended(),
-        lines->gone());
+        call,
+        [&there, running, lines] {
+          kill_soon(there, running);
+          lines->hurry();
+        },
+        StreamEnd::Until::limit, running->lease->ended(), lines->gone());
     while (true) {
       auto event = co_await next_event(there, call.home(), running);
       if (!event) break;  // the host is gone: no last line, so nobody takes it for an exit
@@ -87,9 +91,9 @@ base::Task<Answer> stream_lines(Call& call, host::ProcessSpec process) {
       const auto written = co_await lines->line(event_json(*event));
       if (last || !written) break;
     }
+    const auto finished = co_await lines->finish();
+    (void)finished;
   }
-  const auto finished = co_await lines->finish();
-  (void)finished;
   co_return sent_reply();
 }
 

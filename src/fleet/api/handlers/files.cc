@@ -95,10 +95,16 @@ base::Task<Answer> send_file(Call& call, Reading file, bool archive) {
     const FileFacts facts = co_await on(there, call.home(), facts_there(file));
     head.headers.push_back({"X-Fuse-File-Mode", octal(facts.mode)});
   }
-  auto stream = co_await call.http.respond_streaming(std::move(head));
+  auto stream = co_await call.http.respond_streaming(std::move(head), http::kReaderMayPause);
   if (!stream) co_return sent_reply();
   bool stopped = false;
-  const StreamEnd end(call, [&stopped] { stopped = true; }, StreamEnd::Until::limit, file->lease->ended());
+  const StreamEnd end(
+      call,
+      [&stopped, &stream] {
+        stopped = true;
+        (*stream)->limit_stalls(kLastStall);
+      },
+      StreamEnd::Until::limit, file->lease->ended());
   while (piece && !piece->empty()) {
     const auto written = co_await (*stream)->write(*piece);
     if (!written || stopped) co_return sent_reply();

@@ -162,9 +162,7 @@ class LogTail {
   std::map<std::string, base::Nanos> told_until_;  // of what came from the provider, by source
 };
 
-base::Task<void> follow(Call& call, LogTail& tail, LineStream& lines) {
-  bool ended = false;
-  const StreamEnd end(call, [&ended] { ended = true; }, StreamEnd::Until::close, {}, lines.gone());
+base::Task<void> follow(Call& call, LogTail& tail, const bool& ended) {
   while (!ended && !tail.full()) {
     co_await base::sleep_for(call.home(), kFollowPause);
     if (ended) break;
@@ -186,15 +184,24 @@ base::Task<Answer> logs(Call& call) {
   auto state = co_await call.services.store.get<LogState>(
       call.home(), [&call](Reader& reader) { return find_environment(reader, call.id(), call.principal->tenant); });
   if (!state) co_return std::unexpected(std::move(state.error()));
-  auto stream = co_await call.http.respond_streaming(call.stream_head("application/x-ndjson"));
+  auto stream = co_await call.http.respond_streaming(call.stream_head("application/x-ndjson"), http::kReaderMayPause);
   if (!stream) co_return sent_reply();
   const auto lines = std::make_shared<LineStream>(call.home(), std::move(*stream));
+  const bool follows = state->live && call.flag("follow");
+  bool ended = false;
+  const StreamEnd end(
+      call,
+      [&ended, lines] {
+        ended = true;
+        lines->hurry();
+      },
+      follows ? StreamEnd::Until::close : StreamEnd::Until::limit, {}, lines->gone());
   LogTail tail(call, state->incarnation, std::move(wanted), lines);
   auto told = co_await tail.from_store();
   if (told && state->has_guest) told = co_await tail.from_provider(call.info());
-  if (told && state->live && call.flag("follow")) {
+  if (told && follows) {
     lines->keep_alive();
-    co_await follow(call, tail, *lines);
+    co_await follow(call, tail, ended);
   }
   const auto finished = co_await lines->finish();
   (void)finished;

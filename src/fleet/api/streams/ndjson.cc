@@ -2,11 +2,17 @@
 
 #include <utility>
 
+#include "fleet/api/streams/stream_end.h"
+
 namespace fusebox::fleet {
 
 void LineStream::keep_alive() {
   quiet_ = true;
   arm();
+}
+
+void LineStream::hurry() {
+  if (stream_ != nullptr) stream_->limit_stalls(kLastStall);
 }
 
 void LineStream::arm() {

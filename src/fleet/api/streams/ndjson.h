@@ -25,6 +25,8 @@ class LineStream : public std::enable_shared_from_this<LineStream> {
   void keep_alive();  // from now on
   base::Task<base::Result<void>> line(std::string json);
   base::Task<base::Result<void>> finish();
+  // What is still to be said is said to a peer that takes it within kLastStall; one that pauses is not waited for.
+  void hurry();
   std::stop_token gone() const noexcept { return stream_->gone(); }
 
  private:

@@ -4,6 +4,7 @@
 // Threads  made and destroyed at home.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -13,6 +14,9 @@
 #include "fleet/api/frame/live_streams.h"
 
 namespace fusebox::fleet {
+
+// How long a reader may take nothing once its stream is to end.
+inline constexpr std::chrono::seconds kLastStall{30};
 
 class StreamEnd {
  public:
