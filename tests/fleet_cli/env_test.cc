@@ -204,8 +204,40 @@ TEST_F(EnvCommand, LogsAreShownAsTheyWere) {
   on("GET /v1/environments/fuse-a/logs", 200,
      "{\"at\":\"2026-01-01T00:00:00Z\",\"source\":\"script\",\"data\":\"hello\\nworld\\n\"}\n{\"keepalive\":true}\n");
   EXPECT_EQ(fusebox({"env", "logs", "fuse-a", "--source", "script", "--source", "boot", "-f"}).out, "hello\nworld\n");
-  EXPECT_EQ(seen().back().target, "/v1/environments/fuse-a/logs?source=script%2Cboot&follow=1");
+  EXPECT_EQ(seen().front().target, "/v1/environments/fuse-a/logs?source=script%2Cboot&follow=1");
+  EXPECT_EQ(seen().back().target, "/v1/environments/fuse-a") << "whether it has ended";
   EXPECT_EQ(fusebox({"env", "logs", "-t", "fuse-a"}).out, "2026-01-01T00:00:00Z script  hello\nworld\n");
+}
+
+TEST_F(EnvCommand, LogsAreFollowedAcrossBrokenConnections) {
+  const auto record = [](int second, const std::string& source, const std::string& data) {
+    return R"({"at":"2026-01-01T00:00:0)" + std::to_string(second) + R"(Z","source":")" + source + R"(","data":")" +
+           data + "\\n\"}\n";
+  };
+  const std::string begun =
+      "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string heard = record(4, "boot", "booting") + record(4, "boot", "booted");
+  on("GET /v1/environments/fuse-a/logs?follow=1", [=, tries = 0](const SeenRequest&, TestConnection& to) mutable {
+    if (++tries == 1) {
+      to.write(begun + chunk(heard + R"({"at":"2026-01-01T00:0)"));  // within a record
+      return false;
+    }
+    return to.write(begun + chunk(heard + record(4, "boot", "more") + record(3, "script", "done")) + "0\r\n\r\n");
+  });
+  EXPECT_EQ(fusebox({"env", "logs", "-f", "fuse-a"}).out, "booting\nbooted\nmore\ndone\n");
+}
+
+TEST_F(EnvCommand, OfTheLastLogsABrokenConnectionRepeatsNone) {
+  const std::string last = R"({"at":"2026-01-01T00:00:04Z","source":"boot","data":"last\n"})"
+                           "\n";
+  on("GET /v1/environments/fuse-a/logs?limit=1&follow=1", [=](const SeenRequest&, TestConnection& to) {
+    to.write("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(last));
+    return false;
+  });
+  on("GET /v1/environments/fuse-a/logs?since=2026-01-01T00%3A00%3A04Z&follow=1", 200,
+     last + R"({"at":"2026-01-01T00:00:05Z","source":"boot","data":"new\n"})"
+            "\n");
+  EXPECT_EQ(fusebox({"env", "logs", "-f", "fuse-a", "--limit", "1"}).out, "last\nnew\n");
 }
 
 TEST_F(EnvCommand, RmRemovesSeveralAndTellsOfEachFailure) {

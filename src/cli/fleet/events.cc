@@ -1,17 +1,13 @@
 #include "cli/fleet/events.h"
 
-#include <algorithm>
 #include <utility>
 
-#include "cli/fleet/exit_status.h"
+#include "cli/fleet/reconnects.h"
 
 namespace fusebox::cli::fleet {
 namespace {
 
 namespace json = base::json;
-
-constexpr int kReconnectsMax = 30;  // in a row without an event between them: half a minute
-constexpr std::chrono::seconds kReconnectDelay{1};
 
 ApiRequest events_request(const std::string& vm_id, const FollowOptions& options) {
   ApiRequest request;
@@ -27,10 +23,6 @@ bool is_terminal(const Event& event) {
   if (!data) return false;
   const std::string state = text_member(*data->root, "state");
   return state == "destroyed" || state == "failed";
-}
-
-bool may_come_back(const base::Error& error) {
-  return api_failure(error) == nullptr && error.code == base::Errc::unavailable;
 }
 
 std::string duration_text(const json::Node& data) {
@@ -72,14 +64,14 @@ base::Result<void> EventParser::feed(std::string_view piece,
 
 base::Result<Followed> follow_events(ApiClient& api, const std::string& vm_id, FollowOptions options,
                                      const std::function<base::Result<Flow>(const Event&)>& handler) {
-  for (int broken = 0;;) {
+  for (Reconnects reconnects;;) {
     EventParser parser;
     Flow flow = Flow::go_on;
     bool terminal = false;
     const auto sink = [&](const ApiReply&, std::string_view piece) -> base::Result<Flow> {
       const auto fed = parser.feed(piece, [&](const Event& event) -> base::Result<void> {
         if (flow == Flow::enough) return {};
-        broken = 0;
+        reconnects.heard();
         if (!event.id.empty()) options.since = event.id;
         terminal = is_terminal(event);
         FB_TRY(flow, handler(event));
@@ -93,15 +85,8 @@ base::Result<Followed> follow_events(ApiClient& api, const std::string& vm_id, F
     if (terminal) return Followed::ended;
     // Whether quiet or closed by the server at its own end: a server that restarts says goodbye too.
     if (ended && options.limits.quiet) return Followed::ended;
-    if (!ended && !may_come_back(ended.error())) return base::fail(ended.error());
-    if (++broken > kReconnectsMax) {
-      if (!ended) return base::fail(ended.error());
-      return Followed::ended;
-    }
-    base::Nanos delay = kReconnectDelay;
-    if (options.limits.until) delay = std::min(delay, *options.limits.until - api.clock().monotonic());
-    if (delay.count() <= 0) return base::fail(base::Errc::stopped, "the time is up");
-    api.pause(delay);
+    FB_TRY(const bool again, reconnects.pause(api, ended, options.limits.until));
+    if (!again) return Followed::ended;
   }
 }
 

@@ -4,7 +4,9 @@
 
 #include "cli/fleet/events.h"
 #include "cli/fleet/groups.h"
+#include "cli/fleet/heard_logs.h"
 #include "cli/fleet/output.h"
+#include "cli/fleet/reconnects.h"
 
 namespace fusebox::cli::fleet {
 namespace {
@@ -108,24 +110,20 @@ base::Result<int> events(Session& session, const EventsOptions& options) {
   return kDone;
 }
 
-base::Result<void> show_log_line(Session& session, const LogsOptions& options, std::string_view line) {
-  FB_TRY(const json::Document entry, json::parse(line, {.file = "log"}));
-  if (entry.root->find("keepalive") != nullptr) return {};
+void show_log_line(Session& session, const LogsOptions& options, std::string_view line, const json::Node& entry) {
   if (session.json()) {
     session.out() << line << '\n';
   } else {
     if (options.timestamps)
-      session.out() << printable(text_member(*entry.root, "at")) << ' ' << printable(text_member(*entry.root, "source"))
-                    << "  ";
-    const std::string data = text_member(*entry.root, "data");
+      session.out() << printable(text_member(entry, "at")) << ' ' << printable(text_member(entry, "source")) << "  ";
+    const std::string data = text_member(entry, "data");
     session.out() << data;
     if (!data.ends_with('\n') && options.timestamps) session.out() << '\n';
   }
   session.out().flush();
-  return {};
 }
 
-base::Result<int> logs(Session& session, const LogsOptions& options) {
+ApiRequest logs_request(const LogsOptions& options) {
   ApiRequest request;
   request.path = api_path({"v1", "environments", options.id, "logs"});
   std::string sources;
@@ -134,18 +132,45 @@ base::Result<int> logs(Session& session, const LogsOptions& options) {
   if (!options.since.empty()) request.query.emplace_back("since", options.since);
   if (!options.limit.empty()) request.query.emplace_back("limit", options.limit);
   if (options.follow) request.query.emplace_back("follow", "1");
+  return request;
+}
+
+// A stream of logs also ends when its server goes: what is followed has ended when it is not there any more.
+// Whoever may not see it, only its logs, takes a good end for its end.
+bool may_be_there(ApiClient& api, const std::string& id) {
+  const auto found = api.call({.path = api_path({"v1", "environments", id})});
+  if (found) return true;
+  const ApiFailure* failure = api_failure(found.error());
+  return failure == nullptr || failure->status >= 500;
+}
+
+base::Result<int> logs(Session& session, LogsOptions options) {
   FB_TRY(ApiClient* const api, session.api());
-  LineSplitter lines;
-  const auto show = [&](std::string_view line) -> base::Result<void> {
-    return line.empty() ? base::Result<void>() : show_log_line(session, options, line);
-  };
-  const auto ended =
-      api->stream(std::move(request), [&](const ApiReply&, std::string_view piece) -> base::Result<Flow> {
-        FB_CHECK(lines.feed(piece, show));
-        return Flow::go_on;
-      });
-  if (!ended) return base::fail(ended.error());
-  return kDone;
+  HeardLogs heard;
+  for (Reconnects reconnects;;) {
+    LineSplitter lines;
+    const auto show = [&](std::string_view line) -> base::Result<void> {
+      if (line.empty()) return {};
+      FB_TRY(const json::Document entry, json::parse(line, {.file = "log"}));
+      if (entry.root->find("keepalive") != nullptr || !heard.is_new(*entry.root)) return {};
+      reconnects.heard();
+      show_log_line(session, options, line, *entry.root);
+      return {};
+    };
+    const auto ended =
+        api->stream(logs_request(options), [&](const ApiReply&, std::string_view piece) -> base::Result<Flow> {
+          FB_CHECK(lines.feed(piece, show));
+          return Flow::go_on;
+        });
+    if (!options.follow) {
+      if (!ended) return base::fail(ended.error());
+      return kDone;
+    }
+    if (ended && !may_be_there(*api, options.id)) return kDone;
+    FB_TRY(const bool again, reconnects.pause(*api, ended, {}));
+    if (!again) return kDone;
+    heard.go_on(options.since, options.limit);
+  }
 }
 
 }  // namespace
@@ -177,7 +202,7 @@ void add_env_watch(const Verbs& verbs) {
   logs_verb->add_option("--source", logged->sources, "boot, script, agent or serial; may be repeated")
       ->allow_extra_args(false);
   logs_verb->add_option("--since", logged->since, "a time: 2026-01-31T12:00:00Z");
-  logs_verb->add_option("--limit", logged->limit, "the last entries");
+  logs_verb->add_option("--limit", logged->limit, "of what there is, the last so many entries");
   logs_verb->add_flag("--timestamps,-t", logged->timestamps, "with time and source");
 }
 

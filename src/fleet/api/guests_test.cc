@@ -314,6 +314,7 @@ TEST_F(Guests, LogsComeFromTheStoreAndTheProvider) {
             std::string::npos);
   const std::string one = server_.get("/v1/environments/fuse-a/logs?limit=1").body;
   EXPECT_EQ(std::ranges::count(one, '\n'), 1);
+  EXPECT_THAT(one, HasSubstr("from the guest")) << "the newest";
   EXPECT_EQ(server_.get("/v1/environments/fuse-a/logs?source=nonsense").status, 400);
   EXPECT_EQ(server_.get("/v1/environments/nobody/logs").status, 404);
 }
@@ -340,6 +341,30 @@ TEST_F(Guests, LogsOfAProviderAreToldWithoutSecrets) {
   const std::string told = server_.get("/v1/environments/fuse-a/logs").body;
   EXPECT_THAT(told, HasSubstr("login: [REDACTED]"));
   EXPECT_EQ(told.find("hunter22"), std::string::npos);
+}
+
+TEST_F(Guests, OfLogsTheNewestAreTakenAndWhatFollowsIsAll) {
+  const auto say = [this](int second, std::string data) {
+    server_.write([&](Tx& tx) -> base::Result<void> {
+      tx.append_env_log("fuse-a", "script", std::chrono::seconds{1'700'000'000 + second}, data);
+      return {};
+    });
+  };
+  say(1, "first");
+  say(4, "fourth");
+  provider().log_records = {{std::chrono::seconds{1'700'000'002}, "boot", "second"},
+                            {std::chrono::seconds{1'700'000'003}, "boot", "third"}};
+  Talk talk(server_.port());
+  talk.send("GET", "/v1/environments/fuse-a/logs?follow=1&limit=2",
+            {{"Authorization", "Bearer " + std::string(kMaster)}}, {});
+  EXPECT_EQ(talk.head().status, 200);
+  EXPECT_THAT(talk.chunk(), HasSubstr("third"));
+  EXPECT_THAT(talk.chunk(), HasSubstr("fourth"));
+  for (int second = 5; second < 8; ++second) say(second, "later");
+  for (int second = 5; second < 8; ++second) EXPECT_THAT(talk.chunk(), HasSubstr("later"));
+  const std::string all = server_.get("/v1/environments/fuse-a/logs?limit=100").body;
+  EXPECT_LT(all.find("first"), all.find("second")) << "by time, of both";
+  EXPECT_EQ(std::ranges::count(all, '\n'), 7);
 }
 
 TEST_F(Guests, LogsOfAnEnvironmentThatDrainsCanBeRead) {

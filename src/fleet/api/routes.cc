@@ -60,7 +60,7 @@ constexpr Parameter kRemoveFile[] = {
 constexpr Parameter kLogs[] = {
     {"source", "string", "comma list of boot, script, agent, serial; all when absent", false, true},
     {"since", "time", "only later records", false, true},
-    {"limit", "int32", "most records to answer", false, true},
+    {"limit", "int32", "of what there is only the newest so many, at most 10000", false, true},
     {"follow", "string", "1: go on with what comes", false, true},
 };
 constexpr Parameter kVnc[] = {{"Upgrade", "string", "fuse-vnc/1", false, false, true}};

@@ -94,11 +94,10 @@ TEST_F(Health, AVerdictIsInTheRowItsViewAndItsEvents) {
   EXPECT_EQ(row("fuse-a")->health_json, verdict);
   EXPECT_NE(row("fuse-a")->view_json.find(verdict), std::string::npos);
   EXPECT_EQ(asked.output_bytes_max, kHealthBytesMax);
-  const auto last = await(
-      store->get<std::optional<EnvEventRow>>(executor, [](Reader& reader) { return reader.last_env_event("fuse-a"); }));
-  ASSERT_TRUE(last && *last);
-  EXPECT_EQ((*last)->kind, "health");
-  EXPECT_EQ((*last)->payload_json, R"({"event":"health","vm_id":"fuse-a","payload":)" + verdict + "}");
+  const auto events = env_events("fuse-a");
+  ASSERT_FALSE(events.empty());
+  EXPECT_EQ(events.back().kind, "health");
+  EXPECT_EQ(events.back().payload_json, R"({"event":"health","vm_id":"fuse-a","payload":)" + verdict + "}");
 }
 
 TEST_F(Health, AVerdictThatAnOlderViewHidesIsShownAgain) {

@@ -24,15 +24,15 @@ namespace fusebox::fleet::handle {
 namespace {
 
 constexpr std::array<std::string_view, 4> kSources = {"boot", "script", "agent", "serial"};
-constexpr std::uint32_t kLogPage = 256;             // records of one read
-constexpr std::chrono::seconds kFollowPause{1};     // providers are asked, they do not tell
-constexpr std::chrono::seconds kLogLimit{20};       // of one call to a provider
-constexpr std::int64_t kLogRecordsMax = 1'000'000;  // 1 MiB a source is kept: never reached by whole records
+constexpr std::uint32_t kLogPage = 256;          // records of one read
+constexpr std::chrono::seconds kFollowPause{1};  // providers are asked, they do not tell
+constexpr std::chrono::seconds kLogLimit{20};    // of one call to a provider
+constexpr std::size_t kNewestMax = 10'000;       // held to find the newest among all; who wants more reads all
 
 struct Wanted {
   std::vector<std::string> sources;
   base::Nanos since{0};
-  std::int64_t left = kLogRecordsMax;
+  std::size_t newest = 0;  // of what there is, so many; 0 = all
   bool wants(std::string_view source) const {
     return sources.empty() || std::ranges::find(sources, source) != sources.end();
   }
@@ -56,11 +56,9 @@ base::Result<Wanted> read_wanted(const Call& call) {
     wanted.since = *at;
   }
   if (const auto limit = call.maybe("limit")) {
-    std::int64_t value = 0;
+    std::size_t value = 0;
     const auto [stop, error] = std::from_chars(limit->data(), limit->data() + limit->size(), value);
-    if (error == std::errc{} && stop == limit->data() + limit->size() && value > 0) {
-      wanted.left = std::min(value, kLogRecordsMax);
-    }
+    if (error == std::errc{} && stop == limit->data() + limit->size()) wanted.newest = std::min(value, kNewestMax);
   }
   return wanted;
 }
@@ -90,7 +88,7 @@ base::Result<LogState> find_environment(Reader& reader, const std::string& vm_id
   return LogState{ended->incarnation};
 }
 
-// Reads both places and writes what is new.
+// Reads both places and writes what is new: as it is read or, of what there is at the beginning, the newest.
 class LogTail {
  public:
   LogTail(Call& call, const Incarnation& incarnation, Wanted wanted, std::shared_ptr<LineStream> lines)
@@ -98,7 +96,7 @@ class LogTail {
   const Incarnation& incarnation() const noexcept { return incarnation_; }
 
   base::Task<base::Result<void>> from_store() {
-    while (wanted_.left > 0) {
+    while (true) {
       auto rows = co_await call_.services.store.get<std::vector<EnvLogRow>>(call_.home(), [this](Reader& reader) {
         return reader.env_logs(call_.id(), incarnation_, wanted_.sources, wanted_.since, stored_, kLogPage);
       });
@@ -116,7 +114,7 @@ class LogTail {
   // What a provider cannot tell is not there: an agent without this route has its script's output in the store alone.
   base::Task<base::Result<void>> from_provider(RequestInfo info) {
     using Page = host::Provider::LogPage;
-    while (wanted_.left > 0) {
+    while (true) {
       auto page = co_await with_guest<Page>(
           {call_.services.engine, call_.home(), info, call_.id(), Engine::GuestUse::logs},
           [this, &info](GuestLease& guest) -> base::Task<base::Result<Page>> {
@@ -140,7 +138,15 @@ class LogTail {
     }
     co_return base::Result<void>{};
   }
-  bool full() const noexcept { return wanted_.left <= 0; }
+  // What was held back; from here on all is written.
+  base::Task<base::Result<void>> write_newest() {
+    wanted_.newest = 0;
+    const auto newest = std::exchange(newest_, {});
+    for (const auto& [at, line] : newest) {
+      FB_CO_CHECK(co_await lines_->line(line));
+    }
+    co_return base::Result<void>{};
+  }
 
  private:
   // What a provider logged is copied to the store when its environment goes.
@@ -149,9 +155,11 @@ class LogTail {
     return told != told_until_.end() && row.at <= told->second;
   }
   base::Task<base::Result<void>> say(base::Nanos at, std::string_view source, std::string_view data) {
-    if (wanted_.left-- <= 0) co_return base::Result<void>{};
     std::string line = record_json(at, source, data);
-    co_return co_await lines_->line(std::move(line));
+    if (wanted_.newest == 0) co_return co_await lines_->line(std::move(line));
+    newest_.emplace(at, std::move(line));
+    if (newest_.size() > wanted_.newest) newest_.erase(newest_.begin());
+    co_return base::Result<void>{};
   }
 
   Call& call_;
@@ -159,11 +167,12 @@ class LogTail {
   Wanted wanted_;
   std::shared_ptr<LineStream> lines_;
   std::uint64_t stored_ = 0, provided_ = 0;
-  std::map<std::string, base::Nanos> told_until_;  // of what came from the provider, by source
+  std::map<std::string, base::Nanos> told_until_;     // of what came from the provider, by source
+  std::multimap<base::Nanos, std::string> newest_{};  // while only so many are wanted
 };
 
 base::Task<void> follow(Call& call, LogTail& tail, const bool& ended) {
-  while (!ended && !tail.full()) {
+  while (!ended) {
     co_await base::sleep_for(call.home(), kFollowPause);
     if (ended) break;
     const auto state = co_await call.services.store.get<LogState>(
@@ -199,6 +208,7 @@ base::Task<Answer> logs(Call& call) {
   LogTail tail(call, state->incarnation, std::move(wanted), lines);
   auto told = co_await tail.from_store();
   if (told && state->has_guest) told = co_await tail.from_provider(call.info());
+  if (told) told = co_await tail.write_newest();
   if (told && follows) {
     lines->keep_alive();
     co_await follow(call, tail, ended);
