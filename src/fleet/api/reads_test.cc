@@ -119,6 +119,20 @@ TEST(Create, KnowsThePinFromTheEngine) {
   EXPECT_EQ(server.engine->last_create().spec.host_id, "h1");
 }
 
+TEST(Create, IsReplayedAfterTheHostItWasPinnedToHasGone) {
+  ApiServer server;
+  const auto ask = [&server](std::vector<http::Header> headers) {
+    return server.ask("POST", "/v1/environments", R"({"task_id":"a","spec":{"host_id":"gone"}})", std::move(headers));
+  };
+  EXPECT_EQ(ask({{"Idempotency-Key", "k"}}).status, 404) << "never asked before";
+  server.engine->earlier = Outcome{201, R"({"id":"fuse-a"})", "", true};
+  Received again = ask({{"Idempotency-Key", "k"}});
+  EXPECT_EQ(again.status, 201);
+  EXPECT_EQ(again.header("idempotency-replayed"), "true");
+  EXPECT_EQ(ask({}).status, 404);
+  EXPECT_TRUE(server.engine->calls().empty()) << "nothing was made";
+}
+
 SnapshotRow snapshot(std::string id, std::int64_t second) {
   SnapshotRow row;
   row.snapshot_id = std::move(id);

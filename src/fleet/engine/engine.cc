@@ -40,6 +40,9 @@ class EngineImpl final : public Engine {
 
   base::Executor& executor() noexcept override { return core_.parts.executor; }
 
+  base::Task<base::Result<std::optional<Outcome>>> replay(base::Executor& home, RequestInfo info) override {
+    return away(home, replay_here(std::move(info)));
+  }
   base::Task<base::Result<Outcome>> create(base::Executor& home, RequestInfo info, CreateRequest request) override {
     Origin origin;
     origin.tenant = info.caller.tenant;
@@ -142,6 +145,9 @@ class EngineImpl final : public Engine {
   template <class T>
   base::Task<T> away(base::Executor& home, base::Task<T> work) {
     return there_and_back(core_.parts.executor, home, std::move(work));
+  }
+  base::Task<base::Result<std::optional<Outcome>>> replay_here(RequestInfo info) {
+    co_return co_await earlier_outcome(core_, info);
   }
   // The removal goes on when its caller has gone.
   base::Task<base::Result<void>> destroy_here(RequestInfo info, std::string vm_id) {

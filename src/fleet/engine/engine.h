@@ -78,6 +78,9 @@ class Engine {
   virtual ~Engine() = default;
   virtual base::Executor& executor() noexcept = 0;
 
+  // The first outcome under the request's idempotency key, nothing when there is none: also for a body that would not be
+  // taken today, because what it names has gone since.
+  virtual base::Task<base::Result<std::optional<Outcome>>> replay(base::Executor& home, RequestInfo info) = 0;
   virtual base::Task<base::Result<Outcome>> create(base::Executor& home, RequestInfo info, CreateRequest request) = 0;
   virtual base::Task<base::Result<Outcome>> fork(base::Executor& home, RequestInfo info, std::string vm_id,
                                                  ForkRequest request) = 0;

@@ -90,8 +90,15 @@ base::Task<Answer> create_environment(Call& call) {
   CreateFacts facts;
   facts.script_timeout_max_seconds = call.services.options.script_timeout_max_seconds;
   facts.host_exists = [&engine](std::string_view host_id) { return engine.host_exists(host_id); };
-  FB_CO_TRY(CreateRequest request, read_create(call.body, facts));
-  auto outcome = co_await engine.create(call.home(), call.info(), std::move(request));
+  auto request = read_create(call.body, facts);
+  if (!request) {
+    if (call.idempotency_key.empty()) co_return std::unexpected(std::move(request.error()));
+    auto earlier = co_await engine.replay(call.home(), call.info());
+    if (!earlier) co_return std::unexpected(std::move(earlier.error()));
+    if (!*earlier) co_return std::unexpected(std::move(request.error()));
+    co_return reply_of(std::move(**earlier));
+  }
+  auto outcome = co_await engine.create(call.home(), call.info(), std::move(*request));
   if (!outcome) co_return std::unexpected(std::move(outcome.error()));
   co_return reply_of(std::move(*outcome));
 }
