@@ -221,8 +221,9 @@ std::uint16_t ControlPlane::port() const noexcept {
 std::string_view ControlPlane::store_kind() const noexcept {
   return impl_->store->kind();
 }
-std::vector<std::string> ControlPlane::live_backends() const {
-  return impl_->engine->live_backends();
+Engine::LiveBackends ControlPlane::live_backends() const {
+  const auto ask = [](Engine& engine) -> base::Task<Engine::LiveBackends> { co_return engine.live_backends(); };
+  return run_on(impl_->engine_loop, ask(*impl_->engine));
 }
 base::Result<void> ControlPlane::reload_tls() {
   return impl_->server->reload_tls();

@@ -4,7 +4,7 @@
 // loop per core for connections; the store names its own.
 //
 // Owner    owns everything but the seams. Destruction stops at once; stop() is the polite way.
-// Threads  start(), stop(), reload_tls(): the main thread.
+// Threads  start(), stop(), reload_tls(), live_backends(): the main thread.
 // Errors   as `orchestrator: <text>` is completed (contract 20): store, key, address, certificate.
 // Contract control-plane.md 1.1, 16.1, 17.1, 20
 #pragma once
@@ -21,6 +21,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "fleet/api/api_options.h"
+#include "fleet/engine/engine.h"
 #include "fleet/engine/options.h"
 #include "fleet/secrets/vault.h"
 #include "fleet/store/store.h"
@@ -56,7 +57,7 @@ class ControlPlane {
 
   std::uint16_t port() const noexcept;
   std::string_view store_kind() const noexcept;
-  std::vector<std::string> live_backends() const;
+  Engine::LiveBackends live_backends() const;
   base::Result<void> reload_tls();
   // Accepts no more, ends streams with their last frame, lets requests and operations reach their next recorded step.
   void stop();

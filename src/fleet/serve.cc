@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
+#include <set>
 
 #include "base/clock.h"
 #include "base/files.h"
@@ -38,16 +39,26 @@ sigset_t watched_signals() {
   return set;
 }
 
+std::string listed(const std::set<std::string>& backends) {
+  std::string text;
+  for (const std::string& one : backends) text += (text.empty() ? "" : ", ") + one;
+  return text.empty() ? "none" : text;
+}
+
+std::string listed_here(const std::set<std::string>& backends) {
+  std::set<std::string> words;
+  for (const std::string& one : backends)
+    words.insert(one == "stub" ? "stub (keeps books, runs nothing)" : one == "wasm" ? "wasm (in this process)" : one);
+  return listed(words);
+}
+
 void tell_start(const ControlPlane& plane, const Config& config, const std::string& version) {
-  std::string backends;
-  for (const std::string& one : plane.live_backends()) {
-    if (!backends.empty()) backends += ", ";
-    backends += one == "stub" ? "stub (keeps books, runs nothing)" : one == "wasm" ? "wasm (in this process)" : one;
-  }
+  const Engine::LiveBackends backends = plane.live_backends();
   const char* scheme = config.tls_cert.empty() ? "http" : "https";
   std::fprintf(stderr, "fusebox %s: control plane at %s://127.0.0.1:%u (store %s)\n", version.c_str(), scheme,
                static_cast<unsigned>(plane.port()), std::string(plane.store_kind()).c_str());
-  std::fprintf(stderr, "  backends here: %s\n", backends.c_str());
+  std::fprintf(stderr, "  backends here: %s\n", listed_here(backends.here).c_str());
+  std::fprintf(stderr, "  backends of registered hosts: %s\n", listed(backends.on_hosts).c_str());
   if (is_open(config))
     std::fprintf(
         stderr,

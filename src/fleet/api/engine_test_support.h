@@ -177,7 +177,7 @@ class ScriptedEngine final : public Engine {
   }
   bool host_exists(std::string_view host_id) const noexcept override { return host_id == known_host; }
   bool host_reachable(std::string_view) const noexcept override { return hosts_reachable; }
-  std::vector<std::string> live_backends() const override { return {"stub"}; }
+  LiveBackends live_backends() const override { return {{"stub"}, {}}; }
   Task<void> close(base::Executor&, base::Nanos) override { co_return; }
 
  private:

@@ -1,10 +1,9 @@
-#include <algorithm>
-
 #include "fleet/engine/core.h"
 #include "fleet/engine/create.h"
 #include "fleet/engine/guest.h"
 #include "fleet/engine/host_ops.h"
 #include "fleet/engine/make_engine.h"
+#include "fleet/engine/placement.h"
 #include "fleet/engine/reconcile.h"
 #include "fleet/engine/recovery.h"
 #include "fleet/engine/removal.h"
@@ -124,11 +123,12 @@ class EngineImpl final : public Engine {
     core_.parts.executor.post([this, id = std::string(vm_id)] { core_.live.note_change(id); });
   }
 
-  std::vector<std::string> live_backends() const override {
-    std::vector<std::string> words;
-    for (const std::string& backend : core_.parts.providers.local_backends()) words.push_back(backend);
-    std::ranges::sort(words);
-    return words;
+  LiveBackends live_backends() const override {
+    LiveBackends live;
+    for (const std::string& backend : core_.parts.providers.local_backends())
+      if (!is_shared_out(core_, backend)) live.here.insert(backend);
+    for (const auto& host : core_.hosts.all()) live.on_hosts.insert(host->row.backend);
+    return live;
   }
 
   base::Task<void> close(base::Executor& home, base::Nanos limit) override {

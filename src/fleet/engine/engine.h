@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -139,8 +140,11 @@ class Engine {
   // Where other replicas write to the store, too: its observer tells. Any thread.
   virtual void environment_changed(std::string_view /*vm_id*/) {}
 
-  // Which backends can be asked for here, in words: "wasm (in process)", "firecracker at http://...", "stub".
-  virtual std::vector<std::string> live_backends() const = 0;
+  // Which backends can be asked for now, by name: of this process, and of registered hosts. The engine's executor.
+  struct LiveBackends {
+    std::set<std::string> here, on_hosts;
+  };
+  virtual LiveBackends live_backends() const = 0;
 
   // Takes no more work; waits for operations until their next recorded step, at most `limit`.
   virtual base::Task<void> close(base::Executor& home, base::Nanos limit) = 0;

@@ -14,11 +14,6 @@ bool is_vm_backend(std::string_view backend) {
   return backend.empty() || backend == "firecracker" || backend == "qemu";
 }
 
-// What runs in a replica's own process no other replica can see: only the stub, which keeps no more than the rows say, may.
-bool is_shared_out(Core& core, std::string_view backend) {
-  return core.parts.store.replicated() && backend == "wasm";
-}
-
 // With hosts that serve the backend the scheduler decides; without, the provider of this process.
 bool takes_default_provider(Core& core, const schedule::Demand& demand) {
   if (names_machine(demand) || demand.gpus > 0) return false;
@@ -52,6 +47,10 @@ base::Result<Choice> elsewhere(Core& core, const schedule::Demand& demand, const
 }
 
 }  // namespace
+
+bool is_shared_out(const Core& core, std::string_view backend) {
+  return core.parts.store.replicated() && backend == "wasm";
+}
 
 std::string default_backend(Core& core, const schedule::Demand& demand) {
   if (!core.parts.options.default_backend.empty()) return core.parts.options.default_backend;

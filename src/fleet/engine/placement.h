@@ -16,6 +16,9 @@ namespace fusebox::fleet {
 // where a VM host or agent is known; wasm for an image that is here; "" where only other hosts are; else the stub.
 std::string default_backend(Core& core, const schedule::Demand& demand);
 
+// What runs in a replica's own process no other replica can see: only the stub, which keeps no more than the rows say, may.
+bool is_shared_out(const Core& core, std::string_view backend);
+
 struct Choice {
   std::string host_id;  // "" = the default provider of `backend`
   std::string backend;
