@@ -104,7 +104,8 @@ TEST(Document, DescribesRenderedObjectsFieldByField) {
   HostRow host = some_host("h1");
   host.mig_instances_json = R"([{"uuid":"u","profile":"1g.5gb"}])";
   host.gpu_devices_json = R"([{"uuid":"u","memory_mb":1,"mig_capable":true}])";
-  shows_all(render_host(host, {"declared cpus (9) exceeds probed host capacity (8)"}), "Host");
+  const Reader::BoundDevices bound{{"gpu-1"}, {"mig-1"}, {{"1g.5gb", 1}}};
+  shows_all(render_host(host, bound, {"declared cpus (9) exceeds probed host capacity (8)"}), "Host");
   shows_all(state_event(whole_environment(), "running", std::chrono::seconds{1'700'000'000}).insert(1, R"("id":"x",)"),
             "Event",
             {"index", "total", "key", "cached", "miss_reason", "miss_detail", "duration_ms", "exit_code", "payload"});
@@ -155,7 +156,7 @@ TEST(Document, DescribesEverySuccess) {
       {"POST", "/v1/snapshots/snap-1?action=fork", "", "Environment", 201, environment},
       {"POST", "/v1/snapshots/snap-1?action=restore", "", "Snapshot", 202, snapshot},
       {"POST", "/v1/hosts", R"({"id":"h1","url":"http://h:1","capacity":{"vm_count":1}})", "Host", 201,
-       render_host(some_host("h1"))},
+       render_host(some_host("h1"), {})},
       {"POST", "/v1/hosts?action=explain", R"({"spec":{}})", "Explanation", 200, ""},
       {"GET", "/v1/hosts", "", "HostList", 200, ""},
       {"GET", "/v1/hosts/h1", "", "Host", 200, ""},

@@ -233,6 +233,18 @@ TEST(Hosts, AreListedAndNeverShowTheirToken) {
   EXPECT_EQ(unknown.message(), "host nobody not found");
 }
 
+TEST(Hosts, ShowWhichOfTheirDevicesAreTaken) {
+  ApiServer server;
+  server.write([](Tx& tx) -> base::Result<void> {
+    tx.put_host(some_host("h1"));
+    tx.insert_environment(some_environment("fuse-a", "h1"));
+    return {};
+  });
+  const std::string taken = R"("mig_profiles":{"1g.5gb":1},"mig_instance_uuids":["mig-1"]})";
+  EXPECT_THAT(server.get("/v1/hosts/h1").body, HasSubstr(taken));
+  EXPECT_THAT(server.get("/v1/hosts").body, HasSubstr(taken));
+}
+
 TEST(Hosts, AreChangedByTheEngine) {
   ApiServer server;
   EXPECT_EQ(server.ask("POST", "/v1/hosts/h1?action=cordon").status, 204);

@@ -117,7 +117,12 @@ base::Task<base::Result<Outcome>> register_host(Core& core, RequestInfo info, Ho
     row.vm_count_allocated = old->row.vm_count_allocated;
     row.gpus_allocated = old->row.gpus_allocated;
   }
-  Outcome outcome{.status = 201, .json = render_host(row, warnings), .location = {}, .replayed = false};
+  Reader::BoundDevices bound;
+  if (old) {
+    FB_CO_TRY(bound, co_await core.get<Reader::BoundDevices>(
+                         [&](Reader& reader) { return reader.bound_devices(row.host_id); }));
+  }
+  Outcome outcome{.status = 201, .json = render_host(row, bound, warnings), .location = {}, .replayed = false};
   EnvironmentRow none;
   OperationRow op = core.new_operation("register_host", none, info);
   op.host_id = row.host_id;

@@ -140,23 +140,28 @@ void host_capacity(Writer& out, const HostRow& row) {
   out.end_object();
 }
 
-void host_allocated(Writer& out, const HostRow& row) {
-  out.key("allocated").begin_object();
-  sizes(out, row.cpus_allocated, row.ram_mb_allocated, row.storage_gb_allocated);
-  out.key("vm_count").integer(row.vm_count_allocated);
-  number_if(out, "gpus", row.gpus_allocated);
-  out.end_object();
-}
-
 void strings(Writer& out, std::string_view key, const std::vector<std::string>& values) {
   out.key(key).begin_array();
   for (const std::string& value : values) out.string(base::to_utf8(value));
   out.end_array();
 }
 
+void host_allocated(Writer& out, const HostRow& row, const Reader::BoundDevices& bound) {
+  const bool has_devices = row.gpus_allocated > 0 || !bound.mig_profiles.empty();
+  out.key("allocated").begin_object();
+  sizes(out, row.cpus_allocated, row.ram_mb_allocated, row.storage_gb_allocated);
+  out.key("vm_count").integer(row.vm_count_allocated);
+  number_if(out, "gpus", row.gpus_allocated);
+  text_if(out, "gpu_kind", has_devices ? row.gpu_kind : std::string());
+  counts_if(out, "mig_profiles", bound.mig_profiles);
+  if (!bound.mig_instance_uuids.empty()) strings(out, "mig_instance_uuids", bound.mig_instance_uuids);
+  out.end_object();
+}
+
 }  // namespace
 
-std::string render_host(const HostRow& row, const std::vector<std::string>& warnings) {
+std::string render_host(const HostRow& row, const Reader::BoundDevices& bound,
+                        const std::vector<std::string>& warnings) {
   Writer out;
   out.begin_object();
   text(out, "id", row.host_id);
@@ -170,7 +175,7 @@ std::string render_host(const HostRow& row, const std::vector<std::string>& warn
   }
   text(out, "state", to_string(row.state));
   host_capacity(out, row);
-  host_allocated(out, row);
+  host_allocated(out, row, bound);
   time(out, "last_seen", row.last_seen_at);
   time(out, "created_at", row.created_at);
   time(out, "updated_at", row.updated_at);

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "fleet/store/records.h"
+#include "fleet/store/store.h"
 #include "host/api/provider.h"
 
 namespace fusebox::fleet {
@@ -29,8 +30,9 @@ void refresh_view(EnvironmentRow& row);
 std::string with_unreachable_host(std::string_view view_json);
 
 std::string render_snapshot(const SnapshotRow& row);
-// `warnings`: of a registration's answer.
-std::string render_host(const HostRow& row, const std::vector<std::string>& warnings = {});
+// `bound`: which of its devices are taken. `warnings`: of a registration's answer.
+std::string render_host(const HostRow& row, const Reader::BoundDevices& bound,
+                        const std::vector<std::string>& warnings = {});
 // `key`: shown once, in the answer to its creation.
 std::string render_api_key(const ApiKeyRow& row, std::string_view key = {});
 

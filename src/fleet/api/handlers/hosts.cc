@@ -8,6 +8,23 @@
 
 namespace fusebox::fleet::handle {
 
+namespace {
+
+struct HostAnswer {
+  HostRow row;
+  Reader::BoundDevices bound;
+};
+base::Result<HostAnswer> with_devices(Reader& reader, HostRow row) {
+  HostAnswer answer{std::move(row), {}};
+  const bool has_devices = answer.row.gpus_total > 0 || !answer.row.mig_profiles.empty();
+  if (has_devices) {
+    FB_TRY(answer.bound, reader.bound_devices(answer.row.host_id));
+  }
+  return answer;
+}
+
+}  // namespace
+
 base::Task<Answer> register_host(Call& call) {
   FB_CO_TRY(HostRequest request, read_host(call.body));
   auto outcome = co_await call.services.engine.register_host(call.home(), call.info(), std::move(request));
@@ -25,28 +42,41 @@ base::Task<Answer> explain(Call& call) {
 base::Task<Answer> list_hosts(Call& call) {
   FB_CO_TRY(const std::string after, read_cursor(call.text("cursor")));
   const std::uint32_t limit = page_limit(call.query.get("limit"));
-  auto rows = co_await call.services.store.get<std::vector<HostRow>>(
-      call.home(), [&](Reader& reader) { return reader.hosts(after, limit + 1); });
-  if (!rows) co_return std::unexpected(std::move(rows.error()));
-  const bool more = rows->size() > limit;
-  if (more) rows->resize(limit);
+  auto hosts = co_await call.services.store.get<std::vector<HostAnswer>>(
+      call.home(), [&](Reader& reader) -> base::Result<std::vector<HostAnswer>> {
+        FB_TRY(auto rows, reader.hosts(after, limit + 1));
+        std::vector<HostAnswer> found;
+        for (HostRow& row : rows) {
+          FB_TRY(HostAnswer one, with_devices(reader, std::move(row)));
+          found.push_back(std::move(one));
+        }
+        return found;
+      });
+  if (!hosts) co_return std::unexpected(std::move(hosts.error()));
+  const bool more = hosts->size() > limit;
+  if (more) hosts->resize(limit);
   std::string json = R"({"hosts":[)";
-  for (const HostRow& row : *rows) {
+  for (const HostAnswer& host : *hosts) {
     if (json.back() != '[') json += ',';
-    json += render_host(row);
+    json += render_host(host.row, host.bound);
   }
   json += ']';
-  if (more) json.append(R"(,"next_cursor":")").append(write_cursor(rows->back().host_id)).append("\"");
+  if (more) json.append(R"(,"next_cursor":")").append(write_cursor(hosts->back().row.host_id)).append("\"");
   json += '}';
   co_return json_reply(std::move(json));
 }
 
 base::Task<Answer> get_host(Call& call) {
-  auto row = co_await call.services.store.get<std::optional<HostRow>>(
-      call.home(), [&](Reader& reader) { return reader.host(call.id()); });
-  if (!row) co_return std::unexpected(std::move(row.error()));
-  if (!*row) co_return refuse(404, "host " + call.id() + " not found", Details{{"host_id", call.id()}});
-  co_return json_reply(render_host(**row));
+  auto host = co_await call.services.store.get<std::optional<HostAnswer>>(
+      call.home(), [&](Reader& reader) -> base::Result<std::optional<HostAnswer>> {
+        FB_TRY(auto row, reader.host(call.id()));
+        if (!row) return std::optional<HostAnswer>();
+        FB_TRY(HostAnswer found, with_devices(reader, std::move(*row)));
+        return std::optional<HostAnswer>(std::move(found));
+      });
+  if (!host) co_return std::unexpected(std::move(host.error()));
+  if (!*host) co_return refuse(404, "host " + call.id() + " not found", Details{{"host_id", call.id()}});
+  co_return json_reply(render_host((*host)->row, (*host)->bound));
 }
 
 base::Task<Answer> cordon_host(Call& call) {
