@@ -8,6 +8,7 @@
 #include "base/wait.h"
 #include "fleet/store/failure_class.h"
 #include "fleet/store/migrate.h"
+#include "fleet/store/probe.h"
 #include "fleet/store/timed_connection.h"
 #include "fleet/store/tx.h"
 
@@ -173,22 +174,8 @@ base::Task<base::Result<void>> PostgresStore::read(base::Executor& executor, Rea
 }
 
 base::Task<StoreStatus> PostgresStore::probe(base::Executor& executor) {
-  PendingWrite write;
-  write.work = [](Tx& tx) { return static_cast<SqlTx&>(tx).prove_writable(); };
-  const base::Completion<base::Result<void>> done = write.done;
-  StoreStatus status;
-  if (!committer_->submit(std::move(write))) {
-    status.failure = "full";
-    co_return status;
-  }
-  const auto timer = executor.post_at(executor.clock().monotonic() + kProbeMax,
-                                      [done] { done.set(base::fail(base::Errc::unavailable, "no answer in time")); });
-  base::Result<void> outcome = co_await done.wait(executor);
-  executor.cancel(timer);
-  status.healthy = outcome.has_value();
-  if (!outcome) status.failure = failure_class(outcome.error());
-  if (!outcome && status.failure.empty()) status.failure = "error";
-  co_return status;
+  const base::Result<void> done = co_await probe_write(*committer_, executor);
+  co_return status_of(done);
 }
 
 }  // namespace fusebox::fleet

@@ -24,7 +24,6 @@ namespace fusebox::fleet {
 
 inline constexpr std::size_t kReaderThreads = 4;
 inline constexpr std::size_t kReadsMax = 4096;  // that wait; a further one is refused
-inline constexpr base::Nanos kProbeMax = std::chrono::seconds{2};
 inline constexpr base::Nanos kReconnectMin = std::chrono::milliseconds{50};
 inline constexpr base::Nanos kReconnectMax = std::chrono::seconds{2};
 

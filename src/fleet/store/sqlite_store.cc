@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "fleet/store/failure_class.h"
 #include "fleet/store/migrate.h"
+#include "fleet/store/probe.h"
 #include "fleet/store/timed_connection.h"
 #include "fleet/store/tx.h"
 
@@ -179,16 +180,10 @@ base::Result<std::unique_ptr<SqliteConnection>> SqliteStore::take_reader() {
 }
 
 base::Task<StoreStatus> SqliteStore::probe(base::Executor& executor) {
-  StoreStatus status;
   base::Result<void> done = read_here([](Reader&) { return base::Result<void>{}; });
   // After a write that failed, only a write tells whether the next would.
-  if (done && last_failure_.load() != 0) {
-    done = co_await write(executor, [](Tx& tx) { return static_cast<SqlTx&>(tx).prove_writable(); });
-  }
-  status.healthy = done.has_value();
-  if (!done) status.failure = failure_class(done.error());
-  if (!done && status.failure.empty()) status.failure = "error";
-  co_return status;
+  if (done && last_failure_.load() != 0) done = co_await probe_write(*committer_, executor);
+  co_return status_of(done);
 }
 
 }  // namespace fusebox::fleet

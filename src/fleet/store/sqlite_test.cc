@@ -134,6 +134,43 @@ TEST_F(SqliteFile, AFullDiskRefusesClearlyAndLosesNothing) {
   EXPECT_TRUE(status.healthy) << status.failure;
 }
 
+// Every timer fires at once.
+class HurryingExecutor final : public WaitingExecutor {
+ public:
+  TimerId post_at(base::Nanos /*monotonic*/, base::Work work) override {
+    post(std::move(work));
+    return 1;
+  }
+};
+
+TEST_F(SqliteFile, AProbeDoesNotWaitForADiskThatHangs) {
+  auto store = opened(300);
+  ASSERT_NE(store, nullptr);
+  base::Result<void> full;
+  for (int n = 0; full && n < 10'000; ++n) {
+    full = store->put([&](Tx& tx) { tx.insert_environment(some_environment("vm-" + std::to_string(n))); });
+  }
+  ASSERT_FALSE(full) << "only a write tells whether the next would do";
+  std::atomic<bool> in_closure = false, may_end = false;
+  std::thread writer([&] {
+    WaitingExecutor executor;
+    EXPECT_OK(executor.await((*store)->write(executor, [&](Tx&) -> base::Result<void> {
+      in_closure = true;
+      in_closure.notify_all();
+      may_end.wait(false);
+      return {};
+    })));
+  });
+  in_closure.wait(false);
+  HurryingExecutor executor;
+  const StoreStatus status = executor.await((*store)->probe(executor));
+  EXPECT_FALSE(status.healthy);
+  EXPECT_EQ(status.failure, "unreachable");
+  may_end = true;
+  may_end.notify_all();
+  writer.join();
+}
+
 TEST_F(SqliteFile, ReadsGoOnWhileWritesWaitForTheDisk) {
   auto store = opened();
   ASSERT_OK(store->put([](Tx& tx) { tx.insert_environment(some_environment("vm-1")); }));

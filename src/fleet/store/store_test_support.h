@@ -24,7 +24,7 @@
 namespace fusebox::fleet {
 
 // Runs what is posted on the thread that waits. Timers never fire.
-class WaitingExecutor final : public base::Executor {
+class WaitingExecutor : public base::Executor {
  public:
   void post(base::Work work) override {
     {
