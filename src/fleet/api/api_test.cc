@@ -149,6 +149,14 @@ TEST(Api, AnswersWhatTheEngineSays) {
   EXPECT_EQ(server.engine->last_create().task_id, "x");
 }
 
+TEST(Api, ARefusalThatIsReplayedSaysWhenToTryAgain) {
+  ApiServer server;
+  server.engine->answer_with({503, R"({"error":{"code":"unavailable","message":"no room"}})", "", true});
+  Received answer = server.ask("POST", "/v1/environments", R"({"task_id":"x"})", {{"Idempotency-Key", "key-1"}});
+  EXPECT_EQ(answer.status, 503);
+  EXPECT_EQ(answer.header("retry-after"), "1");
+}
+
 TEST(Api, HashesBodiesByWhatTheyMean) {
   ApiServer server;
   const auto hash = [&server](std::string_view body) {

@@ -260,6 +260,7 @@ TEST(Limits, ShutOutAddressesThatFailTooOften) {
   for (int count = 0; count < 60; ++count) ASSERT_EQ(ask("wrong").status, 401) << count;
   Received shut = ask("wrong");
   EXPECT_EQ(shut.status, 429);
+  EXPECT_EQ(server.ask("POST", "/login", R"({"token":"wrong"})", {{"X-Forwarded-For", "9.9.9.9"}}, "").status, 429);
   EXPECT_EQ(shut.code(), "rate_limited");
   EXPECT_GT(std::stoi(shut.header("retry-after")), 0);
   EXPECT_EQ(ask(kMaster).status, 429) << "also with good credentials: a guesser must not learn of a hit";

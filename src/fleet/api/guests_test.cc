@@ -286,6 +286,16 @@ TEST_F(Guests, ATooLargeFileIsRefusedBeforeItComes) {
   EXPECT_EQ(talk.receive().status, 413);
 }
 
+TEST_F(Guests, AMalformedUploadIsNoJson) {
+  Talk talk(server_.port());
+  talk.send("PUT", "/v1/environments/fuse-a/files?path=/a",
+            {{"Authorization", "Bearer " + std::string(kMaster)}, {"Transfer-Encoding", "chunked"}}, {}, false);
+  talk.raw().say("no size\r\n");
+  const Received refused = talk.receive();
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.message(), "the body did not arrive whole");
+}
+
 TEST_F(Guests, AnUnfinishedUploadLeavesNothing) {
   {
     Talk talk(server_.port());

@@ -16,7 +16,8 @@ base::Error too_large(const RouteSpec& route) {
 
 base::Error body_error(const RouteSpec& route, const base::Error& error) {
   if (error.code == base::Errc::exhausted) return too_large(route);
-  return refuse(400, "invalid JSON body: the body did not arrive whole").error();
+  const bool json = route.body == BodyRule::required_json || route.body == BodyRule::optional_json;
+  return refuse(400, std::string(json ? "invalid JSON body: " : "") + "the body did not arrive whole").error();
 }
 
 base::Task<base::Result<std::string>> read_route_body(http::Exchange& exchange, const RouteSpec& route) {

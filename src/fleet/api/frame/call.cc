@@ -99,6 +99,7 @@ Reply reply_of(Outcome outcome) {
   reply.status = outcome.status;
   if (!outcome.location.empty()) reply.headers.push_back({"Location", std::move(outcome.location)});
   if (outcome.replayed) reply.headers.push_back({"Idempotency-Replayed", "true"});
+  if (outcome.status == 503) reply.headers.push_back({"Retry-After", "1"});  // a refusal that was kept
   return reply;
 }
 

@@ -86,6 +86,9 @@ base::Task<Answer> login(Call& call) {
   if (options.master_token.empty()) co_return no_content();
   Authenticator& authenticator = call.services.authenticator;
   const http::ServerRequest& request = call.http.request();
+  if (const int seconds = authenticator.shut_out(request); seconds > 0) {
+    co_return refuse_for(seconds, "too many failed credentials from this address");
+  }
   if (const int seconds = authenticator.admit_login(request); seconds > 0) {
     co_return refuse_for(seconds, "too many logins from this address");
   }

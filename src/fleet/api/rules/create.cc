@@ -19,7 +19,7 @@ RawHealthcheck decode_healthcheck(const BodyObject& check) {
   raw.port = http.i64("port");
   raw.path = http.text("path");
   raw.exec = check.texts("exec");
-  raw.has_exec = check.find("exec") != nullptr;
+  raw.has_exec = !raw.exec.empty();
   raw.interval = check.i64("interval_seconds");
   raw.timeout = check.i64("timeout_seconds");
   raw.retries = check.i64("retries");

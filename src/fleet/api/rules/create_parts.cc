@@ -47,7 +47,7 @@ Result<void> check_healthcheck(const RawHealthcheck& check) {
   if (check.has_http && !check.path.empty() && !check.path.starts_with('/')) {
     return refuse(400, "healthcheck.http.path must start with \"/\"");
   }
-  if (check.has_exec && (check.exec.empty() || is_blank(check.exec.front()))) {
+  if (check.has_exec && is_blank(check.exec.front())) {
     return refuse(400, "healthcheck.exec must not be blank");
   }
   const std::pair<std::string_view, std::int64_t> counts[] = {{"interval_seconds", check.interval},

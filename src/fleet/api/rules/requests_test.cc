@@ -145,7 +145,7 @@ TEST(ReadCreate, RefusesFieldByField) {
       {with(R"("healthcheck":{"http":{"port":0}})"), "400 healthcheck.http.port must be 1 to 65535"},
       {with(R"("healthcheck":{"http":{"port":65536}})"), "400 healthcheck.http.port must be 1 to 65535"},
       {with(R"("healthcheck":{"http":{"port":1,"path":"x"}})"), "400 healthcheck.http.path"},
-      {with(R"("healthcheck":{"exec":[]})"), "400 healthcheck.exec must not be blank"},
+      {with(R"("healthcheck":{"exec":[]})"), "400 healthcheck must have exactly one of http and exec"},
       {with(R"("healthcheck":{"exec":[" "]})"), "400 healthcheck.exec must not be blank"},
       {with(R"("healthcheck":{"exec":["a"],"retries":-1})"), "400 healthcheck.retries must not be negative"},
       {with(R"("healthcheck":{"exec":["a"],"interval_seconds":1,"timeout_seconds":2})"),
