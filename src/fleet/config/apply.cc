@@ -11,10 +11,6 @@
 namespace fusebox::fleet {
 namespace {
 
-bool is_postgres(const std::string& url) {
-  return url.starts_with("postgres://") || url.starts_with("postgresql://") || url.find('=') != url.npos;
-}
-
 std::string replica_name(base::Random& random) {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0) name[0] = '\0';
@@ -98,7 +94,7 @@ ApiOptions api_options(const Config& config, const std::string& version) {
 }  // namespace
 
 bool is_open(const Config& config) noexcept {
-  return config.auth_token.empty() && !is_postgres(config.database_url);
+  return config.auth_token.empty() && !names_postgres(config.database_url);
 }
 
 base::Result<ControlPlaneOptions> control_plane_options(const Config& config, base::Random& random,

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/json.h"
+#include "fleet/config/apply.h"
 
 namespace fusebox::fleet {
 namespace {
@@ -135,6 +136,21 @@ TEST(Config, RulesBetweenSettings) {
             "");
   EXPECT_EQ(read({}, {{"ORCH_SECURE_COOKIES", "YES"}})->config.secure_cookies, "true");
   EXPECT_EQ(read({"-secure-cookies", "0"})->config.secure_cookies, "false");
+}
+
+TEST(Config, OnlyAnEmbeddedStoreWithoutATokenIsOpen) {
+  const auto open = [](std::string url, std::string token = {}) {
+    Config config;
+    config.database_url = std::move(url);
+    config.auth_token = std::move(token);
+    return is_open(config);
+  };
+  EXPECT_TRUE(open(""));
+  EXPECT_TRUE(open("memory:"));
+  EXPECT_TRUE(open("sqlite:/data/a=b.db"));
+  EXPECT_FALSE(open("postgres://h/db"));
+  EXPECT_FALSE(open("host=h dbname=db"));
+  EXPECT_FALSE(open("", "token"));
 }
 
 TEST(Config, VersionIsPrintedWhateverElseIsSet) {

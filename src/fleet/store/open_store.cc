@@ -7,14 +7,11 @@
 #include "fleet/store/store.h"
 
 namespace fusebox::fleet {
-namespace {
 
-bool is_postgres(std::string_view url) {
+bool names_postgres(std::string_view url) noexcept {
   const bool words = url.contains('=') && !url.starts_with("sqlite:") && !url.contains("://");  // host=... dbname=...
   return url.starts_with("postgres://") || url.starts_with("postgresql://") || words;
 }
-
-}  // namespace
 
 base::Result<std::unique_ptr<Store>> open_store(StoreOptions options) {
   const std::string url = options.database_url;
@@ -27,7 +24,7 @@ base::Result<std::unique_ptr<Store>> open_store(StoreOptions options) {
   if (url == "memory:") return SqliteStore::open({}, std::move(options));
   if (url.starts_with("sqlite:") && url.size() > 7)
     return SqliteStore::open({.path = url.substr(7)}, std::move(options));
-  if (is_postgres(url)) {
+  if (names_postgres(url)) {
     FB_CHECK(load_libpq());
     return PostgresStore::open(std::move(options));
   }

@@ -314,6 +314,8 @@ struct StoreOptions {
   std::function<void(std::string_view query, double seconds)> timing;
   std::function<void(std::string_view failure_class)> failed;
 };
+// Whether a database URL means PostgreSQL: a URL of it, or words such as host=... dbname=...
+bool names_postgres(std::string_view database_url) noexcept;
 // A database URL without its password, for logs.
 std::string masked_url(std::string_view database_url);
 
