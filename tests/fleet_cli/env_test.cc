@@ -250,6 +250,20 @@ TEST_F(EnvCommand, RmRemovesSeveralAndTellsOfEachFailure) {
   EXPECT_THAT(done.err, HasSubstr("fuse-b: busy"));
 }
 
+TEST_F(EnvCommand, AboutSeveralThereIsOneListForPrograms) {
+  on("DELETE /v1/environments/fuse-a", 204, "");
+  on("DELETE /v1/environments/fuse-b", 409, error_json("conflict", "busy"));
+  on("DELETE /v1/environments/fuse-c", 204, "");
+  on("POST /v1/environments/fuse-a?action=fork", 201, R"({"id":"fuse-z"})");
+  EXPECT_EQ(fusebox({"env", "rm", "fuse-a", "--json"}).out, "{\"id\":\"fuse-a\"}\n");
+  const Finished several = fusebox({"env", "rm", "fuse-a", "fuse-b", "fuse-c", "--json"});
+  EXPECT_EQ(several.status, 5);
+  EXPECT_EQ(several.out, "{\"environments\":[{\"id\":\"fuse-a\"},{\"id\":\"fuse-c\"}]}\n");
+  EXPECT_EQ(fusebox({"env", "fork", "fuse-a", "--json"}).out, "{\"id\":\"fuse-z\"}\n");
+  EXPECT_EQ(fusebox({"env", "fork", "fuse-a", "--count", "2", "--json"}).out,
+            "{\"environments\":[{\"id\":\"fuse-z\"},{\"id\":\"fuse-z\"}]}\n");
+}
+
 TEST_F(EnvCommand, RmAllAsksFirst) {
   on("GET /v1/environments?limit=200", 200, list_of(std::string(kEnvironmentA) + "," + kEnvironmentB));
   on("DELETE /v1/environments/", 204, "");

@@ -197,6 +197,10 @@ TEST_F(ExecCommand, CpCarriesFilesBothWays) {
   EXPECT_EQ(seen().back().target, "/v1/environments/fuse-a/files?path=%2Fx&mode=0644");
   EXPECT_EQ(seen().back().body, "typed");
   EXPECT_EQ(fusebox({"env", "cp", "fuse-a:/etc/x", "-"}).out, "bytes");
+  EXPECT_EQ(fusebox({"env", "cp", "--json", "in/run.sh", "fuse-a:/bin/"}).out, "{\"files\":1,\"bytes\":10}\n");
+  const Finished to_output = fusebox({"env", "cp", "--json", "fuse-a:/etc/x", "-"});
+  EXPECT_EQ(to_output.out, "bytes") << "and nothing between them";
+  EXPECT_THAT(to_output.err, HasSubstr("\"bytes\":5"));
   ASSERT_EQ(fusebox({"env", "cp", "fuse-a:/etc/x", "in"}).status, 0);
   EXPECT_EQ(read("in/x"), "bytes");
   struct stat status{};
@@ -243,6 +247,12 @@ TEST_F(ExecCommand, ATreeThatWouldLeaveItsFolderIsRefused) {
   EXPECT_FALSE(std::filesystem::exists(folder_.path() / "evil"));
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.path() / "out"))
     EXPECT_TRUE(entry.is_directory()) << entry.path();
+}
+
+TEST_F(ExecCommand, AttachHasNoOutputForPrograms) {
+  const Finished refused = fusebox({"env", "attach", "--json", "fuse-a"});
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("exec --json"));
 }
 
 TEST_F(ExecCommand, CpNeedsOneFarPlace) {

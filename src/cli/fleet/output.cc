@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <ostream>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/units.h"
@@ -193,7 +194,7 @@ void print_items(Session& session, const Kind& kind, std::span<const json::Node*
 base::Result<int> show_object(Session& session, const Kind& kind, const ApiReply& reply) {
   FB_TRY(const json::Document document, reply.document());
   if (session.json()) {
-    session.out() << json::canonical(*document.root) << '\n';
+    session.show_json(json::canonical(*document.root));
   } else if (session.format() == Format::name) {
     session.out() << one_line(printable(text_at(*document.root, kind.id_key))) << '\n';
   } else {
@@ -212,13 +213,38 @@ base::Result<int> show_id(Session& session, const Kind& kind, const ApiReply& re
 base::Result<int> show_done(Session& session, std::string_view id, std::string_view sentence) {
   if (session.json()) {
     json::Writer out;
-    session.out() << out.begin_object().key("id").string(base::to_utf8(id)).end_object().take() << '\n';
+    session.show_json(out.begin_object().key("id").string(base::to_utf8(id)).end_object().take());
   } else if (session.format() == Format::name) {
     session.out() << id << '\n';
   } else {
     session.out() << printable(id) << ' ' << sentence << '\n';
   }
   return kDone;
+}
+
+ShownList::ShownList(Session& session, const Kind& kind, bool several) : session_(session), kind_(kind) {
+  if (several && session.json()) session.list_ = &objects_;
+}
+
+ShownList::~ShownList() {
+  if (std::exchange(session_.list_, nullptr) == nullptr) return;
+  json::Writer out;
+  out.begin_object().key(kind_.list_key).begin_array();
+  for (const std::string& object : objects_) out.raw(object);
+  session_.out() << out.end_array().end_object().take() << '\n';
+}
+
+base::Result<int> for_each(Session& session, const Kind& kind, const std::vector<std::string>& names,
+                           const std::function<base::Result<void>(const std::string&)>& action) {
+  const ShownList list(session, kind, names.size() != 1);
+  int status = kDone;
+  for (const std::string& name : names) {
+    const auto done = base::within(name, action(name));
+    if (done) continue;
+    const int failed = tell(session.streams(), done.error());
+    if (status == kDone) status = failed;
+  }
+  return status;
 }
 
 void add_list_options(CLI::App& verb, ListOptions& options) {

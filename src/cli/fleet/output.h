@@ -4,6 +4,7 @@
 // Errors   what the server sent cannot be read: `io`.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +44,25 @@ base::Result<int> show_object(Session& session, const Kind& kind, const ApiReply
 base::Result<int> show_id(Session& session, const Kind& kind, const ApiReply& reply);
 // An answer without an object of its own: nothing for people but `sentence`, to standard error.
 base::Result<int> show_done(Session& session, std::string_view id, std::string_view sentence);
+
+// While it lives what is shown to programs becomes one list, as of an answer with several: `several` objects are one too
+// when there are none.
+class ShownList {
+ public:
+  ShownList(Session& session, const Kind& kind, bool several);
+  ~ShownList();
+  ShownList(const ShownList&) = delete;
+  ShownList& operator=(const ShownList&) = delete;
+
+ private:
+  Session& session_;
+  const Kind& kind_;
+  std::vector<std::string> objects_;
+};
+
+// The same for each of several: failures are told, the first one's status stays.
+base::Result<int> for_each(Session& session, const Kind& kind, const std::vector<std::string>& names,
+                           const std::function<base::Result<void>(const std::string&)>& action);
 
 struct ListOptions {
   bool all = false;  // every page

@@ -60,6 +60,13 @@ base::Result<ApiClient*> Session::api() {
   return api_.get();
 }
 
+void Session::show_json(std::string object) {
+  if (list_ != nullptr)
+    list_->push_back(std::move(object));
+  else
+    streams_.out << object << '\n';
+}
+
 void Session::note(std::string_view sentence) const {
   report(streams_, printable(sentence));
 }
@@ -92,18 +99,6 @@ Verbs add_group(CLI::App& app, VerbContext& context, const char* name, const cha
 
 bool is_fleet_verb(std::string_view verb) noexcept {
   return std::ranges::find(kVerbs, verb) != kVerbs.end();
-}
-
-base::Result<int> for_each(Session& session, const std::vector<std::string>& names,
-                           const std::function<base::Result<void>(const std::string&)>& action) {
-  int status = kDone;
-  for (const std::string& name : names) {
-    const auto done = base::within(name, action(name));
-    if (done) continue;
-    const int failed = tell(session.streams(), done.error());
-    if (status == kDone) status = failed;
-  }
-  return status;
 }
 
 }  // namespace fusebox::cli::fleet

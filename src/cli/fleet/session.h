@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/random.h"
@@ -37,6 +38,7 @@ class Session {
   const Streams& streams() const noexcept { return streams_; }
   Format format() const noexcept { return options_.format(); }
   bool json() const noexcept { return format() == Format::json; }
+  void show_json(std::string object);  // on a line of its own, or in the list that is being shown (output.h)
   const ConnectionOptions& connection_options() const noexcept { return options_.connection; }
   const base::Clock& clock() const noexcept { return clock_; }
   base::Random& random() noexcept { return random_; }
@@ -48,6 +50,8 @@ class Session {
   base::RealClock clock_;
   base::SystemRandom random_;
   std::unique_ptr<ApiClient> api_;
+  friend class ShownList;
+  std::vector<std::string>* list_ = nullptr;
 };
 
 // What a verb does; an error is told and becomes the exit status.
@@ -67,9 +71,5 @@ Verbs add_group(CLI::App& app, VerbContext& context, const char* name, const cha
 
 // Whether `verb` of the command is one of this folder: their usage errors leave kUsage.
 bool is_fleet_verb(std::string_view verb) noexcept;
-
-// The same for each of several: failures are told, the first one's status stays.
-base::Result<int> for_each(Session& session, const std::vector<std::string>& names,
-                           const std::function<base::Result<void>(const std::string&)>& action);
 
 }  // namespace fusebox::cli::fleet

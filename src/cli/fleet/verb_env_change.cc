@@ -49,7 +49,7 @@ ApiRequest action(const std::string& id, const char* name) {
 
 base::Result<int> drain(Session& session, const Ids& options) {
   FB_TRY(ApiClient* const api, session.api());
-  return for_each(session, options.ids, [&](const std::string& id) -> base::Result<void> {
+  return for_each(session, kEnvironments, options.ids, [&](const std::string& id) -> base::Result<void> {
     FB_TRY(const ApiReply reply, api->call(action(id, "drain")));
     FB_CHECK(show_id(session, kEnvironments, reply));
     return {};
@@ -76,7 +76,7 @@ base::Result<int> remove(Session& session, const Ids& options) {
       return base::fail(Errc::invalid, "this removes " + std::to_string(ids.size()) + " environments of " +
                                            api->server().base_url + "; nothing was removed: add --yes");
   }
-  return for_each(session, ids, [&](const std::string& id) -> base::Result<void> {
+  return for_each(session, kEnvironments, ids, [&](const std::string& id) -> base::Result<void> {
     FB_CHECK(api->call({.method = "DELETE", .path = api_path({"v1", "environments", id}), .limit = kLongCallLimit}));
     FB_CHECK(show_done(session, id, "removed"));
     return {};
@@ -142,6 +142,7 @@ base::Result<int> fork(Session& session, const ForkOptions& options) {
   if (options.live) out.key("live").boolean(true);
   const std::string body = out.end_object().take();
   FB_TRY(ApiClient* const api, session.api());
+  const ShownList list(session, kEnvironments, count > 1);
   for (std::int64_t i = 0; i < count; ++i) {
     ApiRequest request = action(options.id, "fork");
     request.json = body;
@@ -169,7 +170,7 @@ base::Result<int> migrate(Session& session, const MigrateOptions& options) {
 
 base::Result<int> rotate_token(Session& session, const Ids& options) {
   FB_TRY(ApiClient* const api, session.api());
-  return for_each(session, options.ids, [&](const std::string& id) -> base::Result<void> {
+  return for_each(session, kEnvironments, options.ids, [&](const std::string& id) -> base::Result<void> {
     FB_CHECK(api->call(action(id, "rotate-token")));
     FB_CHECK(show_done(session, id, "has a new token"));
     return {};

@@ -62,7 +62,10 @@ base::Result<int> copy(Session& session, const CopyOptions& options) {
   if (session.json()) {
     base::json::Writer out;
     out.begin_object().key("files").unsigned_integer(copier.report().files);
-    session.streams().err << out.key("bytes").unsigned_integer(copier.report().bytes).end_object().take() << '\n';
+    out.key("bytes").unsigned_integer(copier.report().bytes).end_object();
+    // Where the file itself went to standard output, that is all there is on it.
+    std::ostream& to_whom = to.vm_id.empty() && to.path == "-" ? session.streams().err : session.out();
+    to_whom << out.take() << '\n';
   }
   return kDone;
 }

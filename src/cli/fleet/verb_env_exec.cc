@@ -171,6 +171,8 @@ base::Result<int> exec(Session& session, const ExecOptions& options) {
 }
 
 base::Result<int> attach(Session& session, const ExecOptions& options) {
+  if (session.format() != Format::table)
+    return base::fail(Errc::invalid, "attach is a terminal and has no output for programs; exec --json has");
   const BlockedSignals blocked(duplex_signals(true));
   ApiRequest request;
   request.path = api_path({"v1", "environments", options.id, "attach"});

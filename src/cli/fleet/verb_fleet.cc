@@ -34,7 +34,7 @@ base::Result<int> dead_letters(Session& session, const ListOptions& page) {
 
 base::Result<int> acknowledge(Session& session, const std::vector<std::string>& ids) {
   FB_TRY(ApiClient* const api, session.api());
-  return for_each(session, ids, [&](const std::string& id) -> base::Result<void> {
+  return for_each(session, kDeadLetters, ids, [&](const std::string& id) -> base::Result<void> {
     FB_CHECK(api->call({.method = "POST", .path = api_path({"v1", "dead-letters", id}), .query = {{"action", "ack"}}}));
     FB_CHECK(show_done(session, id, "acknowledged"));
     return {};

@@ -144,7 +144,7 @@ base::Result<int> get(Session& session, const std::string& id) {
 
 base::Result<int> act(Session& session, const std::vector<std::string>& ids, const char* action, const char* sentence) {
   FB_TRY(ApiClient* const api, session.api());
-  return for_each(session, ids, [&](const std::string& id) -> base::Result<void> {
+  return for_each(session, kHosts, ids, [&](const std::string& id) -> base::Result<void> {
     FB_CHECK(api->call({.method = "POST", .path = api_path({"v1", "hosts", id}), .query = {{"action", action}}}));
     FB_CHECK(show_done(session, id, sentence));
     return {};
@@ -167,7 +167,7 @@ base::Result<int> drain(Session& session, const DrainOptions& options) {
 
 base::Result<int> remove(Session& session, const std::vector<std::string>& ids) {
   FB_TRY(ApiClient* const api, session.api());
-  return for_each(session, ids, [&](const std::string& id) -> base::Result<void> {
+  return for_each(session, kHosts, ids, [&](const std::string& id) -> base::Result<void> {
     FB_CHECK(api->call({.method = "DELETE", .path = api_path({"v1", "hosts", id})}));
     FB_CHECK(show_done(session, id, "removed"));
     return {};

@@ -50,7 +50,7 @@ base::Result<int> list(Session& session, const ListOptions& page) {
 
 base::Result<int> revoke(Session& session, const std::vector<std::string>& ids) {
   FB_TRY(ApiClient* const api, session.api());
-  return for_each(session, ids, [&](const std::string& id) -> base::Result<void> {
+  return for_each(session, kKeys, ids, [&](const std::string& id) -> base::Result<void> {
     FB_CHECK(api->call({.method = "DELETE", .path = api_path({"v1", "api-keys", id})}));
     FB_CHECK(show_done(session, id, "revoked"));
     return {};

@@ -43,7 +43,7 @@ base::Result<int> get(Session& session, const std::string& id) {
 
 base::Result<int> remove(Session& session, const std::vector<std::string>& ids) {
   FB_TRY(ApiClient* const api, session.api());
-  return for_each(session, ids, [&](const std::string& id) -> base::Result<void> {
+  return for_each(session, kSnapshots, ids, [&](const std::string& id) -> base::Result<void> {
     FB_CHECK(api->call({.method = "DELETE", .path = api_path({"v1", "snapshots", id}), .limit = kLongCallLimit}));
     FB_CHECK(show_done(session, id, "removed"));
     return {};
