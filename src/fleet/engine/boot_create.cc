@@ -129,6 +129,8 @@ base::Task<base::Result<host::VmRecord>> HostCreate::create_here(const Place& pl
 std::unexpected<base::Error> HostCreate::refusal(const base::Error& error) const {
   const std::string text = redacted(boot_.material, error.message);
   if (error.code == base::Errc::invalid) return refuse(400, text, {{"vm_id", boot_.row.vm_id}});
+  if (error.code == base::Errc::not_found && boot_.seed && boot_.op.kind == "fork")
+    return refuse(404, "snapshot not found: " + boot_.seed->snapshot_id + " is not on its host");
   if (error.code == base::Errc::not_found && boot_.seed)
     return refuse(409, "seed " + boot_.seed->snapshot_id + " is not on the chosen host: " + text);
   if (error.code == base::Errc::unsupported) return refuse(501, text);

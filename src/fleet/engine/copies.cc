@@ -23,20 +23,71 @@ CreateRequest carried(const BootMaterial& material, const EnvironmentSpec& spec,
   return request;
 }
 
-SnapshotRow lineage_row(Core& core, const EnvironmentRow& source, const SnapshotRow& seed, std::string_view child) {
+// Fields that are set win over what the source had.
+void override_spec(EnvironmentSpec& spec, const EnvironmentSpec& asked) {
+  const auto number = [](std::int64_t& into, std::int64_t value) {
+    if (value != 0) into = value;
+  };
+  const auto text = [](std::string& into, const std::string& value) {
+    if (!value.empty()) into = value;
+  };
+  number(spec.cpus, asked.cpus);
+  number(spec.ram_mb, asked.ram_mb);
+  number(spec.storage_gb, asked.storage_gb);
+  text(spec.region, asked.region);
+  text(spec.arch, asked.arch);
+  number(spec.max_runtime_seconds, asked.max_runtime_seconds);
+  number(spec.idle_timeout_seconds, asked.idle_timeout_seconds);
+  number(spec.gpus, asked.gpus);
+  text(spec.gpu_kind, asked.gpu_kind);
+  text(spec.gpu_profile, asked.gpu_profile);
+  text(spec.host_id, asked.host_id);
+  if (!asked.labels.empty()) spec.labels = asked.labels;
+  if (asked.egress) spec.egress = asked.egress;
+  if (asked.huge_pages) spec.huge_pages = true;
+}
+
+SnapshotRow lineage_row(Core& core, std::string_view owner, const SnapshotRow& seed, std::string_view child,
+                        std::string_view comment) {
   SnapshotRow row;
   row.snapshot_id = core.new_id("fork-seed-");
   row.vm_id = child;
   row.tenant_id = seed.tenant_id;
-  row.owner_tenant_id = source.tenant_id;
+  row.owner_tenant_id = owner;
   row.parent_snapshot_id = seed.snapshot_id;
   row.mode = "auto";
   row.backend = seed.backend;
   row.arch = seed.arch;
   row.host_id = seed.host_id;
   row.state = SnapshotState::ready;
+  if (!comment.empty())
+    row.metadata_json = base::json::Writer().begin_object().key("comment").string(comment).end_object().take();
   row.created_at = row.updated_at = row.last_used_at = core.wall();
   return row;
+}
+
+// Written with the child's intent.
+Store::WriteWork write_lineage(SnapshotRow lineage) {
+  return [lineage = std::move(lineage)](Tx& tx) -> base::Result<void> {
+    tx.insert_snapshot(lineage);
+    return {};
+  };
+}
+
+// What a fork of `seed` starts from: its environment's request while that is there, else a request that says nothing.
+base::Task<base::Result<CreateRequest>> request_behind(Core& core, const SnapshotRow& seed, std::string task_id,
+                                                       std::string tenant) {
+  auto source = co_await core.environment(seed.vm_id, std::move(tenant));
+  if (!source && api_detail(source.error()).status != 404) co_return std::unexpected(std::move(source.error()));
+  // Its name may be another environment's by now.
+  if (!source || source->created_at > seed.created_at) {
+    base::json::Writer nothing;
+    nothing.begin_object().key("task_id").string(task_id).end_object();
+    co_return read_stored_create(nothing.text());
+  }
+  FB_CO_TRY(const BootMaterial material, open_material(core.parts.vault, *source));
+  FB_CO_TRY(const EnvironmentSpec spec, read_spec(source->spec_json));
+  co_return carried(material, spec, std::move(task_id));
 }
 
 base::Task<base::Result<SnapshotRow>> seed_of_fork(Core& core, RequestInfo info, const EnvironmentRow& source,
@@ -97,11 +148,7 @@ base::Task<base::Result<Outcome>> fork_environment(Core& core, RequestInfo info,
   origin.source_snapshot_id = seed.snapshot_id;
   origin.fork_of = source.host_vm_name;
   origin.prefer_host = source.host_id;
-  const SnapshotRow lineage = lineage_row(core, source, seed, core.parts.options.vm_prefix + task_id);
-  origin.also = [lineage](Tx& tx) -> base::Result<void> {
-    tx.insert_snapshot(lineage);
-    return {};
-  };
+  origin.also = write_lineage(lineage_row(core, source.tenant_id, seed, core.parts.options.vm_prefix + task_id, {}));
   co_return co_await create_environment(core, std::move(info), std::move(child), std::move(origin));
 }
 
@@ -110,19 +157,10 @@ base::Task<base::Result<Outcome>> fork_from_snapshot(Core& core, RequestInfo inf
   FB_CO_TRY(const std::optional<Outcome> earlier, co_await earlier_outcome(core, info));
   if (earlier) co_return *earlier;
   FB_CO_TRY(const SnapshotRow seed, co_await find_seed(core, snapshot_id, info.caller.tenant));
-  CreateRequest child;
-  if (request.spec) child.spec = *request.spec;
-  auto source = co_await core.environment(seed.vm_id, info.caller.tenant);
-  if (source) {
-    FB_CO_TRY(const BootMaterial material, open_material(core.parts.vault, *source));
-    FB_CO_TRY(const EnvironmentSpec spec, read_spec(source->spec_json));
-    child = carried(material, request.spec ? *request.spec : spec, {});
-  } else {
-    FB_CO_TRY(child, read_stored_create("{}"));
-    if (request.spec) child.spec = *request.spec;
-  }
-  child.task_id = request.task_id.empty() ? core.new_id("fork-") : request.task_id;
-  child.spec.image.clear();
+  const std::string task_id = request.task_id.empty() ? core.new_id("fork-") : request.task_id;
+  FB_CO_TRY(CreateRequest child, co_await request_behind(core, seed, task_id, info.caller.tenant));
+  if (request.spec) override_spec(child.spec, *request.spec);
+  child.spec.image.clear();  // it is in the seed
   child.spec.backend = seed.backend;
   Origin origin;
   origin.kind = "fork";
@@ -130,7 +168,8 @@ base::Task<base::Result<Outcome>> fork_from_snapshot(Core& core, RequestInfo inf
   origin.seed = seed;
   origin.source_vm_id = seed.vm_id;
   origin.source_snapshot_id = seed.snapshot_id;
-  if (request.spec) origin.prefer_host = request.spec->host_id;
+  origin.also =
+      write_lineage(lineage_row(core, origin.tenant, seed, core.parts.options.vm_prefix + task_id, request.comment));
   co_return co_await create_environment(core, std::move(info), std::move(child), std::move(origin));
 }
 

@@ -1,0 +1,149 @@
+// Environments made from others, and what stays of that.
+#include <algorithm>
+
+#include "fleet/engine/engine_test_support.h"
+
+namespace fusebox::fleet {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::seconds;
+using Call = host::ProviderCall;
+using How = host::ProviderFault::How;
+
+std::string field(const std::string& json, std::string_view key) {
+  const auto document = base::json::parse(json);
+  const auto* found = document ? document->root->find(key) : nullptr;
+  return found != nullptr && found->is_string() ? found->string() : std::string();
+}
+int status_of(const base::Result<Outcome>& outcome) {
+  return outcome ? outcome->status : api_detail(outcome.error()).status;
+}
+
+struct Copies : EngineTest {
+  std::vector<SnapshotRow> snapshots() {
+    auto rows = await(
+        store->get<std::vector<SnapshotRow>>(executor, [](Reader& reader) { return reader.snapshots({}, {}, 100); }));
+    EXPECT_TRUE(rows);
+    return *rows;
+  }
+  std::vector<SnapshotRow> lineages() {
+    auto rows = snapshots();
+    std::erase_if(rows, [](const SnapshotRow& row) { return !row.snapshot_id.starts_with("fork-seed-"); });
+    return rows;
+  }
+  std::string snapshot(const std::string& vm_id) {
+    const auto made = await(engine->snapshot(executor, {}, vm_id, {}));
+    EXPECT_TRUE(made) << made.error().message;
+    return made ? field(made->json, "id") : std::string();
+  }
+  EnvironmentSpec spec_of(const std::string& vm_id) { return *read_spec(row(vm_id)->spec_json); }
+  void remove(const std::string& vm_id) { ASSERT_TRUE(await(engine->destroy(executor, {}, vm_id))); }
+  // Answers come in as the calls end.
+  void begin(base::Task<base::Result<Outcome>> call, std::vector<base::Result<Outcome>>& into) {
+    const auto one = [](base::Task<base::Result<Outcome>> inner,
+                        std::vector<base::Result<Outcome>>& out) -> base::Task<void> {
+      out.push_back(co_await std::move(inner));
+    };
+    base::spawn(executor, one(std::move(call), into));
+  }
+  static RequestInfo keyed(std::string route) {
+    RequestInfo info;
+    info.route = std::move(route);
+    info.idempotency_key = "k";
+    info.body_hash = {std::byte{1}};
+    return info;
+  }
+};
+
+TEST_F(Copies, AForkOfASnapshotWhoseEnvironmentIsGoneNeedsNothingOfIt) {
+  ASSERT_TRUE(create("a"));
+  const std::string seed = snapshot("fuse-a");
+  remove("fuse-a");
+  const auto forked = await(engine->fork_snapshot(executor, {}, seed, {}));
+  ASSERT_TRUE(forked) << forked.error().message;
+  EXPECT_EQ(forked->status, 201);
+  const auto child = row(field(forked->json, "id"));
+  ASSERT_TRUE(child);
+  EXPECT_EQ(child->source_snapshot_id, seed);
+  EXPECT_EQ(child->source_vm_id, "fuse-a");
+}
+
+TEST_F(Copies, AnEnvironmentThatHasTheNameSinceIsNotWhatASnapshotWasMadeOf) {
+  CreateRequest first = request("a");
+  first.spec.ram_mb = 1024;
+  ASSERT_TRUE(await(engine->create(executor, {}, first)));
+  const std::string seed = snapshot("fuse-a");
+  remove("fuse-a");
+  executor.run_for(seconds{1});
+  CreateRequest second = request("a");
+  second.spec.ram_mb = 4096;
+  ASSERT_TRUE(await(engine->create(executor, {}, second)));
+  const auto forked = await(engine->fork_snapshot(executor, {}, seed, {}));
+  ASSERT_TRUE(forked) << forked.error().message;
+  EXPECT_EQ(row(field(forked->json, "id"))->ram_mb, 512);
+}
+
+TEST_F(Copies, WhatAForkOfASnapshotAsksForWinsOverItsSource) {
+  add_host("h1");
+  add_host("h2");
+  CreateRequest source = request("a");
+  source.spec.host_id = "h1";
+  source.spec.cpus = 2;
+  source.spec.ram_mb = 1024;
+  source.spec.idle_timeout_seconds = 600;
+  ASSERT_TRUE(await(engine->create(executor, {}, source)));
+  ForkSnapshotRequest wanted;
+  wanted.task_id = "b";
+  wanted.spec.emplace();
+  wanted.spec->cpus = 4;
+  wanted.spec->host_id = "h1";
+  const std::string seed = snapshot("fuse-a");
+  const auto forked = await(engine->fork_snapshot(executor, {}, seed, wanted));
+  ASSERT_TRUE(forked) << forked.error().message;
+  const EnvironmentSpec made = spec_of("fuse-b");
+  EXPECT_EQ(made.cpus, 4);
+  EXPECT_EQ(made.ram_mb, 1024);
+  EXPECT_EQ(made.idle_timeout_seconds, 600);
+  EXPECT_EQ(made.host_id, "h1");
+  EXPECT_EQ(row("fuse-b")->cpus, 4);
+
+  wanted.task_id = "c";
+  wanted.spec->host_id.clear();
+  wanted.spec->labels = {{"disk", "fast"}};
+  const auto refused = await(engine->fork_snapshot(executor, {}, seed, wanted));
+  EXPECT_EQ(status_of(refused), 503);
+  EXPECT_NE(refused.error().message.find("disk=fast"), std::string::npos) << refused.error().message;
+
+  wanted.spec->labels.clear();
+  wanted.spec->host_id = "nobody";
+  EXPECT_EQ(status_of(await(engine->fork_snapshot(executor, {}, seed, wanted))), 404);
+}
+
+TEST_F(Copies, AForkOfASnapshotHasALineageWithItsComment) {
+  ASSERT_TRUE(create("a"));
+  const std::string seed = snapshot("fuse-a");
+  ForkSnapshotRequest wanted;
+  wanted.task_id = "b";
+  wanted.comment = "for trials";
+  ASSERT_TRUE(await(engine->fork_snapshot(executor, {}, seed, wanted)));
+  ASSERT_EQ(lineages().size(), 1u);
+  const SnapshotRow lineage = lineages().front();
+  EXPECT_EQ(lineage.vm_id, "fuse-b");
+  EXPECT_EQ(lineage.parent_snapshot_id, seed);
+  EXPECT_EQ(field(lineage.metadata_json, "comment"), "for trials");
+}
+
+TEST_F(Copies, ASeedThatItsHostDoesNotHaveIsNotFound) {
+  add_host("h1");
+  ASSERT_TRUE(create("a"));
+  ForkRequest wanted;
+  wanted.reuse_snapshot_id = snapshot("fuse-a");
+  ASSERT_TRUE(await(host("h1").stub.delete_snapshot({}, {}, wanted.reuse_snapshot_id)));
+  const auto refused = await(engine->fork(executor, {}, "fuse-a", wanted));
+  EXPECT_EQ(status_of(refused), 404);
+  EXPECT_EQ(refused.error().message, "snapshot not found: " + wanted.reuse_snapshot_id + " is not on its host");
+}
+
+}  // namespace
+}  // namespace fusebox::fleet
