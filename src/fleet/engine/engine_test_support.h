@@ -105,9 +105,20 @@ class RecordingMeters final : public EngineMeters {
     kept[std::string(host)] = {count, bytes, leaked};
   }
 
+  void operation_ended(std::string_view kind, std::string_view outcome) override {
+    ++ended[std::string(kind) + ' ' + std::string(outcome)];
+  }
+  void fence_rejected(std::string_view kind) override { ++fenced[std::string(kind)]; }
+  void snapshot_done(std::string_view op, std::string_view /*backend*/, double /*seconds*/) override {
+    ++snapshot_work[std::string(op)];
+  }
+
   using Kept = std::array<std::uint64_t, 3>;  // snapshots, their bytes, leaked bytes
   std::map<std::string, int> requests;        // "host op code"
   std::map<std::string, Kept> kept;           // by host
+  std::map<std::string, int> ended;           // "kind outcome"
+  std::map<std::string, int> fenced;          // by kind
+  std::map<std::string, int> snapshot_work;   // by what was done
 };
 
 struct EngineTest : ::testing::Test {

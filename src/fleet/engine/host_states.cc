@@ -48,19 +48,9 @@ base::Task<base::Result<void>> remove_host(Core& core, std::string host_id) {
   FB_CO_TRY(const auto held, co_await core.get<std::vector<EnvironmentView>>(
                                  [&](Reader& reader) { return reader.environment_views(filter, {}, 1); }));
   if (!held.empty()) co_return refuse(409, "host " + host_id + " still has vm " + held.front().vm_id + " assigned");
-  SnapshotFilter snapshots;
-  snapshots.host_id = host_id;
-  FB_CO_TRY(const auto rows, co_await core.get<std::vector<SnapshotRow>>(
-                                 [&](Reader& reader) { return reader.snapshots(snapshots, {}, 10'000); }));
   const base::Nanos at = core.wall();
   auto removed = co_await core.commit("host_removed", [&](Tx& tx) -> base::Result<void> {
-    for (SnapshotRow snapshot : rows) {
-      const SnapshotState before = snapshot.state;
-      snapshot.state = SnapshotState::error;
-      snapshot.last_error = "host removed";
-      snapshot.updated_at = at;
-      tx.update_snapshot(snapshot, before);
-    }
+    tx.fail_snapshots_of_host(host_id, "host removed", at);
     tx.delete_host(host_id);
     tx.add_event(event_of("host", host_id, "host.removed", at));
     return {};

@@ -33,11 +33,15 @@ base::Task<base::Result<void>> commit_deleted(Core& core, const SnapshotRow& sna
   });
 }
 
-}  // namespace
+// Nobody is left to ask: with its host its bytes are out of reach. Another replica may have registered the host.
+base::Task<base::Result<bool>> is_without_host(Core& core, std::string host_id) {
+  if (host_id.empty() || core.hosts.find(host_id)) co_return false;
+  FB_CO_CHECK(co_await refresh_host(core, host_id));
+  co_return core.hosts.find(host_id) == nullptr;
+}
 
-base::Task<base::Result<void>> run_snapshot_deletion(Core& core, SnapshotRow snapshot, std::string event,
-                                                     std::string request_id) {
-  FB_CO_TRY(const Place place, core.place_of(snapshot.host_id, snapshot.backend));
+base::Task<base::Result<void>> delete_on_host(Core& core, const Place& place, const SnapshotRow& snapshot,
+                                              std::string request_id) {
   host::CallContext context;
   context.limit = kDeleteLimit;
   context.request_id = request_id;
@@ -47,12 +51,37 @@ base::Task<base::Result<void>> run_snapshot_deletion(Core& core, SnapshotRow sna
     name = row ? row->host_vm_name : snapshot.vm_id;
     if (!row && place.has("store-delete")) name.clear();
   }
+  const base::Nanos began = core.now();
   auto deleted = co_await place.provider->delete_snapshot(context, name, snapshot.snapshot_id);
   core.heard(place, deleted);
-  if (deleted) co_return co_await commit_deleted(core, snapshot, event, request_id, false);
-  if (deleted.error().code == base::Errc::not_found)
-    co_return co_await commit_deleted(core, snapshot, event, request_id,
-                                      place.host != nullptr && !place.has("snapshot-delete"));
+  core.parts.meters.snapshot_done("delete", snapshot.backend,
+                                  std::chrono::duration<double>(core.now() - began).count());
+  co_return deleted;
+}
+
+// Whether the bytes stay there unnamed: the agent does not know how to delete them. One that says so is believed; a plain
+// "not found" of one that never said it could means no more (10.5).
+bool leaks(const Place& place, const base::Error& error) {
+  const bool knows_how = place.host != nullptr && place.has("snapshot-delete");
+  if (error.code == base::Errc::unsupported) return !knows_how;
+  return error.code == base::Errc::not_found && place.host != nullptr && !knows_how;
+}
+
+}  // namespace
+
+base::Task<base::Result<void>> run_snapshot_deletion(Core& core, SnapshotRow snapshot, std::string event,
+                                                     std::string request_id) {
+  FB_CO_TRY(const bool alone, co_await is_without_host(core, snapshot.host_id));
+  if (alone) co_return co_await commit_deleted(core, snapshot, event, request_id, false);
+  const auto place = core.place_of(snapshot.host_id, snapshot.backend);
+  base::Result<void> deleted;
+  if (place)
+    deleted = co_await delete_on_host(core, *place, snapshot, request_id);
+  else
+    deleted = std::unexpected(place.error());
+  const bool leaked = place && !deleted && leaks(*place, deleted.error());
+  if (deleted || leaked || deleted.error().code == base::Errc::not_found)
+    co_return co_await commit_deleted(core, snapshot, event, request_id, leaked);
   const base::Nanos at = core.wall();
   const std::string failure = deleted.error().message;
   snapshot.state = SnapshotState::error;
@@ -65,6 +94,7 @@ base::Task<base::Result<void>> run_snapshot_deletion(Core& core, SnapshotRow sna
     tx.add_event(event_of("snapshot", snapshot.snapshot_id, "snapshot.gc_failed", at, reason_json(failure)));
     return {};
   }));
+  if (!place) co_return deleted;
   co_return refuse(500, "snapshot " + snapshot.snapshot_id + " could not be deleted on its host: " + failure);
 }
 

@@ -114,6 +114,14 @@ constexpr Write kTouch{.kind = Write::Kind::update,
                        .rest = "snapshot_id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)"};
 constexpr Write kDelete{
     .kind = Write::Kind::remove, .table = kTable, .types = "t", .keys = 1, .rest = "snapshot_id = ?1"};
+constexpr Write kFailOfHost{.kind = Write::Kind::update,
+                            .table = kTable,
+                            .types = "ttz",
+                            .keys = 1,
+                            .alone = true,  // many rows
+                            .text =
+                                "UPDATE orchestrator_snapshots SET state = 'error', last_error = ?2, updated_at = ?3 "
+                                "WHERE host_id = ?1"};
 
 constexpr sql::Query kLeaks{"leaked_artifacts", "i",
                             "SELECT host_id, snapshot_id, digest, size_bytes, first_seen_at, last_try_at, last_error "
@@ -299,6 +307,10 @@ void SqlTx::touch_snapshot(std::string_view snapshot_id, base::Nanos at) {
 
 void SqlTx::delete_snapshot(std::string_view snapshot_id) {
   execute(kDelete, {snapshot_id});
+}
+
+void SqlTx::fail_snapshots_of_host(std::string_view host_id, std::string_view last_error, base::Nanos at) {
+  execute(kFailOfHost, {host_id, last_error, at});
 }
 
 base::Result<bool> SqlTx::snapshot_exists(std::string_view snapshot_id) {

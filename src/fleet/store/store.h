@@ -216,6 +216,8 @@ class Tx : public Reader {
   virtual void rename_snapshot(std::string_view from, std::string_view to) = 0;
   virtual void touch_snapshot(std::string_view snapshot_id, base::Nanos at) = 0;
   virtual void delete_snapshot(std::string_view snapshot_id) = 0;
+  // Every row of the host is in state error from now on, whatever it was in.
+  virtual void fail_snapshots_of_host(std::string_view host_id, std::string_view last_error, base::Nanos at) = 0;
 
   // Guards: new op_id; (idem_scope, idem_key) free (`exists`, name "idempotency"); no unfinished operation of the same
   // kind on the same environment (`exists`, name "operation").

@@ -718,6 +718,25 @@ TEST_P(EveryStore, SnapshotsAreNewestFirstAndFiltered) {
   EXPECT_EQ(use->bytes, 5'000'000'000'000u);
 }
 
+TEST_P(EveryStore, SnapshotsOfAHostFailTogether) {
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    for (const char* host : {"host-1", "host-2"}) {
+      SnapshotRow row = some_snapshot(std::string("snap-of-") + host);
+      row.host_id = host;
+      row.state = SnapshotState::deleting;
+      tx.insert_snapshot(row);
+    }
+    tx.fail_snapshots_of_host("host-1", "host removed", at_us(kSomeDayUs + 1));
+  }));
+  const auto first = store_->get([](Reader& reader) { return reader.snapshot("snap-of-host-1"); });
+  const auto second = store_->get([](Reader& reader) { return reader.snapshot("snap-of-host-2"); });
+  ASSERT_TRUE(first && *first && second && *second);
+  EXPECT_EQ((*first)->state, SnapshotState::error);
+  EXPECT_EQ((*first)->last_error, "host removed");
+  EXPECT_EQ((*first)->updated_at, at_us(kSomeDayUs + 1));
+  EXPECT_EQ((*second)->state, SnapshotState::deleting);
+}
+
 TEST_P(EveryStore, ASnapshotChangesOnlyFromTheStateExpected) {
   SnapshotRow row = some_snapshot("snap-1");
   row.state = SnapshotState::creating;
