@@ -134,6 +134,40 @@ TEST_F(Copies, AForkOfASnapshotHasALineageWithItsComment) {
   EXPECT_EQ(field(lineage.metadata_json, "comment"), "for trials");
 }
 
+TEST_F(Copies, ALineageGoesWithItsChildAndNobodyElse) {
+  for (const bool at_once : {false, true}) {
+    SCOPED_TRACE(at_once);
+    factory.local_stub().faults.at_once = at_once;
+    ASSERT_TRUE(create("a"));
+    ForkRequest first;
+    first.task_id = "b";
+    ForkRequest second;
+    second.task_id = "c";
+    ASSERT_TRUE(await(engine->fork(executor, {}, "fuse-a", first)));
+    ASSERT_TRUE(await(engine->fork(executor, {}, "fuse-a", second)));
+    EXPECT_EQ(lineages().size(), 2u);
+    remove("fuse-b");
+    ASSERT_EQ(lineages().size(), 1u);
+    EXPECT_EQ(lineages().front().vm_id, "fuse-c");
+    remove("fuse-a");
+    EXPECT_EQ(lineages().size(), 1u);
+    remove("fuse-c");
+    EXPECT_EQ(lineages().size(), 0u);
+    const std::size_t seeds = at_once ? 4 : 2;
+    EXPECT_EQ(snapshots().size(), seeds);  // what they grew from is a snapshot as any other
+  }
+}
+
+TEST_F(Copies, ALineageIsNoneOfATenantsSnapshots) {
+  options.snapshot_max_count = 2;
+  stop();
+  start();
+  ASSERT_TRUE(create("a"));
+  ASSERT_TRUE(await(engine->fork(executor, {}, "fuse-a", {})));  // one snapshot, one lineage
+  ASSERT_TRUE(await(engine->snapshot(executor, {}, "fuse-a", {})));
+  EXPECT_EQ(status_of(await(engine->snapshot(executor, {}, "fuse-a", {}))), 409);
+}
+
 TEST_F(Copies, ASeedThatItsHostDoesNotHaveIsNotFound) {
   add_host("h1");
   ASSERT_TRUE(create("a"));

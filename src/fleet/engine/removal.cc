@@ -32,6 +32,7 @@ base::Result<void> still_the_same(Tx& tx, const EnvironmentRow& row) {
 
 void write_removed(Tx& tx, const EnvironmentRow& row, const OperationRow& op, const std::string& final_state,
                    base::Nanos at) {
+  if (!row.source_snapshot_id.empty()) tx.delete_lineage(row.vm_id);  // others have none (10.6)
   tx.add_event(vm_event(row, "vm.removed", at, request_json(op.request_id)));
   tx.put_tombstone({.host_id = row.host_id,
                     .host_vm_name = row.host_vm_name,

@@ -29,7 +29,8 @@ constexpr sql::Query kChildren{"count_children", "t",
                                "AND parent_snapshot_id <> '' AND snapshot_id NOT LIKE 'fork-seed-%'"};
 constexpr sql::Query kUse{"snapshot_use", "t",
                           "SELECT COUNT(*), CAST(COALESCE(SUM(size_bytes), 0) AS BIGINT) FROM orchestrator_snapshots "
-                          "WHERE tenant_id = ?1 AND state IN ('creating', 'ready', 'restoring') AND mode <> 'build'"};
+                          "WHERE tenant_id = ?1 AND state IN ('creating', 'ready', 'restoring') AND mode <> 'build' "
+                          "AND snapshot_id NOT LIKE 'fork-seed-%'"};
 // A row in error is on its host when it waits for another try of its deletion.
 constexpr sql::Query kHostSnapshots{
     "host_snapshots", "",
@@ -114,6 +115,13 @@ constexpr Write kTouch{.kind = Write::Kind::update,
                        .rest = "snapshot_id = ?1 AND (last_used_at IS NULL OR last_used_at < ?2)"};
 constexpr Write kDelete{
     .kind = Write::Kind::remove, .table = kTable, .types = "t", .keys = 1, .rest = "snapshot_id = ?1"};
+constexpr Write kDeleteLineage{
+    .kind = Write::Kind::remove,
+    .table = kTable,
+    .types = "t",
+    .keys = 1,
+    .alone = true,  // its key is another
+    .text = "DELETE FROM orchestrator_snapshots WHERE vm_id = ?1 AND snapshot_id LIKE 'fork-seed-%'"};
 constexpr Write kFailOfHost{.kind = Write::Kind::update,
                             .table = kTable,
                             .types = "ttz",
@@ -307,6 +315,10 @@ void SqlTx::touch_snapshot(std::string_view snapshot_id, base::Nanos at) {
 
 void SqlTx::delete_snapshot(std::string_view snapshot_id) {
   execute(kDelete, {snapshot_id});
+}
+
+void SqlTx::delete_lineage(std::string_view vm_id) {
+  execute(kDeleteLineage, {vm_id});
 }
 
 void SqlTx::fail_snapshots_of_host(std::string_view host_id, std::string_view last_error, base::Nanos at) {

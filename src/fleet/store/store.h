@@ -113,7 +113,7 @@ class Reader {
     std::uint64_t count = 0, bytes = 0;
   };
   virtual base::Result<SnapshotUse> snapshot_use(
-      std::string_view tenant_id) = 0;  // creating, ready, restoring; not build
+      std::string_view tenant_id) = 0;  // creating, ready, restoring; neither build nor lineage
   // Of what is on each host ("" = this process); lineage rows have no bytes. Only hosts with anything are named.
   struct HostSnapshots {
     std::string host_id;
@@ -216,6 +216,7 @@ class Tx : public Reader {
   virtual void rename_snapshot(std::string_view from, std::string_view to) = 0;
   virtual void touch_snapshot(std::string_view snapshot_id, base::Nanos at) = 0;
   virtual void delete_snapshot(std::string_view snapshot_id) = 0;
+  virtual void delete_lineage(std::string_view vm_id) = 0;  // the fork-seed rows of a copy
   // Every row of the host is in state error from now on, whatever it was in.
   virtual void fail_snapshots_of_host(std::string_view host_id, std::string_view last_error, base::Nanos at) = 0;
 

@@ -718,6 +718,33 @@ TEST_P(EveryStore, SnapshotsAreNewestFirstAndFiltered) {
   EXPECT_EQ(use->bytes, 5'000'000'000'000u);
 }
 
+TEST_P(EveryStore, ALineageRowIsInNoQuotaAndGoesWithItsChild) {
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    for (const char* id : {"fork-seed-1", "fork-seed-2", "snap-1"}) {
+      SnapshotRow row = some_snapshot(id);
+      row.vm_id = std::string_view(id) == "fork-seed-2" ? "vm-2" : "vm-1";
+      tx.insert_snapshot(row);
+    }
+  }));
+  auto use = store_->get([](Reader& reader) { return reader.snapshot_use("scope-a"); });
+  ASSERT_OK(use);
+  EXPECT_EQ(use->count, 1u);
+  const auto is_there = [&](const char* id) {
+    const auto found = store_->get([id](Reader& reader) { return reader.snapshot(id); });
+    return found && found->has_value();
+  };
+  ASSERT_OK(store_->put([&](Tx& tx) {
+    SnapshotRow row = some_snapshot("fork-seed-3");
+    row.vm_id = "vm-1";
+    tx.insert_snapshot(row);  // of the same transaction
+    tx.delete_lineage("vm-1");
+  }));
+  EXPECT_FALSE(is_there("fork-seed-1"));
+  EXPECT_FALSE(is_there("fork-seed-3"));
+  EXPECT_TRUE(is_there("fork-seed-2"));
+  EXPECT_TRUE(is_there("snap-1"));
+}
+
 TEST_P(EveryStore, SnapshotsOfAHostFailTogether) {
   ASSERT_OK(store_->put([&](Tx& tx) {
     for (const char* host : {"host-1", "host-2"}) {

@@ -119,6 +119,7 @@ class SqlTx final : public Tx, private sql::Returned {
   void rename_snapshot(std::string_view from, std::string_view to) override;
   void touch_snapshot(std::string_view snapshot_id, base::Nanos at) override;
   void delete_snapshot(std::string_view snapshot_id) override;
+  void delete_lineage(std::string_view vm_id) override;
   void fail_snapshots_of_host(std::string_view host_id, std::string_view last_error, base::Nanos at) override;
   void insert_operation(const OperationRow& row) override;
   void update_operation(const OperationRow& row) override;
