@@ -179,5 +179,69 @@ TEST_F(Copies, ASeedThatItsHostDoesNotHaveIsNotFound) {
   EXPECT_EQ(refused.error().message, "snapshot not found: " + wanted.reuse_snapshot_id + " is not on its host");
 }
 
+// The stubs' snapshots of equal files have equal digests: h2 holds the seed of what is on h1.
+struct Moves : Copies {
+  void SetUp() override {
+    Copies::SetUp();
+    add_host("h1");
+    ASSERT_TRUE(create("a"));
+    add_host("h2");
+    CreateRequest other = request("b");
+    other.spec.host_id = "h2";
+    ASSERT_TRUE(await(engine->create(executor, {}, other)));
+    held_ = snapshot("fuse-b");
+  }
+  void change_held(const std::function<void(SnapshotRow&)>& how) {
+    SnapshotRow held = *snapshot_row(held_);
+    how(held);
+    write([&held](Tx& tx) -> base::Result<void> {
+      tx.update_snapshot(held, SnapshotState::ready);
+      return {};
+    });
+  }
+  std::vector<std::string> ids() {
+    std::vector<std::string> all;
+    for (const SnapshotRow& one : snapshots()) all.push_back(one.snapshot_id);
+    return all;
+  }
+
+  std::string held_;
+};
+
+TEST_F(Moves, ACreateFromASeedThatWasFoundElsewhereGoesOnFromThereAfterACrash) {
+  CreateRequest wanted = request("c");
+  wanted.seed_snapshot_id = snapshot("fuse-a");
+  wanted.spec.host_id = "h2";
+  host("h2").faults.plan(Call::create, {.how = How::hang, .error = {base::Errc::unavailable, "gone", {}, nullptr}});
+  RequestInfo info;
+  info.respond_async = true;
+  ASSERT_TRUE(await(engine->create(executor, info, wanted)));
+  settle();
+  ASSERT_EQ(row("fuse-c")->state, EnvironmentState::provisioning);
+  while_closing = [this] { host("h2").faults.release(); };
+  stop();
+  while_closing = {};
+  start();
+  pass(seconds{5});
+  ASSERT_TRUE(row("fuse-c"));
+  EXPECT_EQ(row("fuse-c")->state, EnvironmentState::running);
+}
+
+TEST_F(Moves, ASeedWithoutADigestIsNotTakenForAnotherOne) {
+  change_held([](SnapshotRow& held) { held.digest.clear(); });
+  CreateRequest wanted = request("c");
+  wanted.seed_snapshot_id = snapshot("fuse-a");
+  SnapshotRow seed = *snapshot_row(wanted.seed_snapshot_id);
+  seed.digest.clear();
+  write([&seed](Tx& tx) -> base::Result<void> {
+    tx.update_snapshot(seed, SnapshotState::ready);
+    return {};
+  });
+  wanted.spec.host_id = "h2";
+  const auto refused = await(engine->create(executor, {}, wanted));
+  EXPECT_EQ(status_of(refused), 500);
+  EXPECT_NE(refused.error().message.find("has no digest"), std::string::npos) << refused.error().message;
+}
+
 }  // namespace
 }  // namespace fusebox::fleet

@@ -48,6 +48,12 @@ SnapshotRow pulled_row(const SnapshotRow& seed, const host::SnapshotRecord& reco
   return row;
 }
 
+// Whoever takes the operation over creates from it too.
+void found_at(SnapshotRow& seed, OperationRow& op, const SnapshotRow& held) {
+  seed.snapshot_id = op.snapshot_id = held.snapshot_id;
+  seed.host_id = held.host_id;
+}
+
 }  // namespace
 
 base::Task<base::Result<SnapshotRow>> find_seed(Core& core, std::string snapshot_id, std::string tenant) {
@@ -84,15 +90,14 @@ base::Task<base::Result<schedule::Seed>> seed_demand(Core& core, const SnapshotR
 
 base::Task<base::Result<void>> bring_seed(Core& core, const EnvironmentRow& row, OperationRow& op, SnapshotRow& seed) {
   if (row.host_id == seed.host_id) co_return base::Result<void>{};
+  if (seed.digest.empty()) co_return refuse(500, "snapshot " + seed.snapshot_id + " has no digest and cannot be moved");
   FB_CO_TRY(const auto rows, co_await rows_of_digest(core, seed));
   for (const SnapshotRow& held : rows) {
     if (held.host_id != row.host_id) continue;
     note_use(core, held);
-    seed.snapshot_id = held.snapshot_id;
-    seed.host_id = held.host_id;
+    found_at(seed, op, held);
     co_return base::Result<void>{};
   }
-  if (seed.digest.empty()) co_return refuse(500, "snapshot " + seed.snapshot_id + " has no digest and cannot be moved");
   op.step = "pull";
   auto recorded = co_await core.commit("pull", [&](Tx& tx) -> base::Result<void> {
     tx.update_operation(op);
@@ -127,8 +132,7 @@ base::Task<base::Result<void>> bring_seed(Core& core, const EnvironmentRow& row,
       return {};
     });
     if (!kept && kept.error().code != base::Errc::exists) co_return kept;
-    seed.snapshot_id = copy.snapshot_id;
-    seed.host_id = copy.host_id;
+    found_at(seed, op, copy);
     co_return base::Result<void>{};
   }
   co_return refuse(500,

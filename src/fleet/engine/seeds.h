@@ -15,7 +15,7 @@ namespace fusebox::fleet {
 base::Task<base::Result<SnapshotRow>> find_seed(Core& core, std::string snapshot_id, std::string tenant);
 // The hosts that have it or can be given it. A snapshot of a default provider has no holders.
 base::Task<base::Result<schedule::Seed>> seed_demand(Core& core, const SnapshotRow& snapshot);
-// On return `seed.snapshot_id` is the id under which the row's host has it. Pulls when it has not.
+// On return `seed` and `op` name it by the id under which the row's host has it. Pulls when it has not.
 base::Task<base::Result<void>> bring_seed(Core& core, const EnvironmentRow& row, OperationRow& op, SnapshotRow& seed);
 
 }  // namespace fusebox::fleet
