@@ -5,6 +5,7 @@
 
 #include "fleet/engine/boot_steps.h"
 #include "fleet/engine/guest_setup.h"
+#include "fleet/engine/intent.h"
 #include "fleet/engine/placement.h"
 #include "fleet/engine/seeds.h"
 #include "fleet/render/views.h"
@@ -149,7 +150,7 @@ base::Task<base::Result<void>> HostCreate::record_move(EnvironmentRow row) {
   op.step = boot_.seed ? "placed" : "host_create_sent";
   FB_CO_CHECK(co_await core_.commit(op.step, [&](Tx& tx) -> base::Result<void> {
     tx.release(host_share(boot_.row));
-    tx.reserve(host_share(row));
+    FB_CHECK(take_room(tx, row));
     tx.update_environment(row, boot_.row.generation);
     tx.update_operation(op);
     tx.add_event(vm_event(row, "vm.scheduled", row.updated_at, request_json(op.request_id)));

@@ -7,15 +7,29 @@
 namespace fusebox::fleet {
 namespace {
 
-// Contract 12.4: what is bound may not be taken by another, whatever the views said.
+bool lists_instances(const HostRow& host) {
+  return !host.mig_instances_json.empty() && host.mig_instances_json != "[]";
+}
+
+// Contract 12.4: what is bound may not be taken by another. Slices that have no names are counted.
 base::Result<void> check_devices(Tx& tx, const EnvironmentRow& row) {
-  if (row.gpu_uuids.empty() && row.mig_instance_uuids.empty()) return {};
+  const bool named = !row.gpu_uuids.empty() || !row.mig_instance_uuids.empty();
+  if (!named && row.gpu_profile.empty()) return {};
   FB_TRY(const auto bound, tx.bound_devices(row.host_id));
   const auto taken = [](const std::vector<std::string>& held, const std::vector<std::string>& wanted) {
     return std::ranges::any_of(wanted, [&](const auto& one) { return std::ranges::find(held, one) != held.end(); });
   };
   if (taken(bound.gpu_uuids, row.gpu_uuids) || taken(bound.mig_instance_uuids, row.mig_instance_uuids))
     return base::fail(base::Errc::exhausted, "a device was taken meanwhile", "capacity");
+  if (row.gpu_profile.empty()) return {};
+  FB_TRY(const auto host, tx.host(row.host_id));
+  if (!host || lists_instances(*host)) return {};
+  const auto count = [&](const std::map<std::string, std::int64_t>& counts) {
+    const auto found = counts.find(row.gpu_profile);
+    return found == counts.end() ? 0 : found->second;
+  };
+  if (count(bound.mig_profiles) + row.gpus > count(host->mig_profiles))
+    return base::fail(base::Errc::exhausted, "a slice was taken meanwhile", "capacity");
   return {};
 }
 
@@ -49,12 +63,14 @@ TaskRow task_of(const EnvironmentRow& row, TaskStatus status, std::string_view e
           .updated_at = row.updated_at};
 }
 
+base::Result<void> take_room(Tx& tx, const EnvironmentRow& row) {
+  tx.reserve(host_share(row));  // first: it locks the host, so that nobody binds a device after the look at them
+  return check_devices(tx, row);
+}
+
 base::Task<base::Result<void>> record_intent(Core& core, const Boot& boot) {
   co_return co_await core.commit("intent", [&](Tx& tx) -> base::Result<void> {
-    if (!boot.row.host_id.empty()) {
-      FB_CHECK(check_devices(tx, boot.row));
-      tx.reserve(host_share(boot.row));
-    }
+    if (!boot.row.host_id.empty()) FB_CHECK(take_room(tx, boot.row));
     return write_begun(tx, boot, TaskStatus::assigned);
   });
 }

@@ -10,6 +10,10 @@
 
 namespace fusebox::fleet {
 
+// Takes the share of `row` on its host. `exhausted`, name "capacity", when the room or a device it is to have is taken by
+// then, whatever the views said.
+base::Result<void> take_room(Tx& tx, const EnvironmentRow& row);
+
 // Durable before anything is asked of a host.
 base::Task<base::Result<void>> record_intent(Core& core, const Boot& boot);
 

@@ -427,8 +427,11 @@ base::Task<void> Reconciler::allocations() {
     sums.cpus_allocated = sums.ram_mb_allocated = sums.storage_gb_allocated = sums.vm_count_allocated =
         sums.gpus_allocated = 0;
     bool differs = false;
-    // Counted inside the transaction that corrects it, so that nothing is reserved in between.
+    // Counted while the host is locked, so that nothing is reserved between the count and what is written of it.
     auto corrected = co_await core_.commit("allocations", [&](Tx& tx) -> base::Result<void> {
+      differs = false;
+      FB_TRY(const auto stored, tx.lock_host(filter.host_id.value_or("")));
+      if (!stored) return {};
       HostRow now = sums;
       std::string after;
       for (;;) {
@@ -444,8 +447,6 @@ base::Task<void> Reconciler::allocations() {
           now.gpus_allocated += share.gpus;
         }
       }
-      FB_TRY(const auto stored, tx.host(filter.host_id.value_or("")));
-      if (!stored) return {};
       differs = stored->cpus_allocated != now.cpus_allocated || stored->ram_mb_allocated != now.ram_mb_allocated ||
                 stored->storage_gb_allocated != now.storage_gb_allocated ||
                 stored->vm_count_allocated != now.vm_count_allocated || stored->gpus_allocated != now.gpus_allocated;

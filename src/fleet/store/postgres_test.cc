@@ -91,6 +91,36 @@ TEST_F(Replicas, ALeaderWhoseConnectionEndsStopsAtOnce) {
   EXPECT_TRUE(soon([&] { return (*a)->is_leader(); })) << "and tries again";
 }
 
+TEST_F(Replicas, WaitForAHostThatAnotherHasLocked) {
+  const auto a = replica("a");
+  const auto b = replica("b");
+  ASSERT_OK(a->put([](Tx& tx) { tx.put_host(some_host("host-1")); }));
+  std::atomic<bool> reserved = false;
+  std::thread other;
+  const auto waits = [&] {
+    const auto waiting = server_->sql(database(), "SELECT count(*) FROM pg_locks WHERE NOT granted");
+    return reserved || (waiting && *waiting != "0\n" && *waiting != "0");
+  };
+  ASSERT_OK(a->put([&](Tx& tx) {
+    auto locked = tx.lock_host("host-1");
+    ASSERT_OK(locked);
+    ASSERT_TRUE(locked->has_value());
+    if (!other.joinable()) {
+      other = std::thread([&] {
+        EXPECT_OK(b->put([](Tx& also) { also.reserve({.host_id = "host-1", .cpus = 1, .ram_mb = 1}); }));
+        reserved = true;
+      });
+    }
+    EXPECT_TRUE(soon(waits));
+    (*locked)->cpus_allocated = (*locked)->vm_count_allocated = 0;  // as they were counted
+    tx.set_host_allocated(**locked);
+  }));
+  if (other.joinable()) other.join();
+  const auto found = a->get([](Reader& reader) { return reader.host("host-1"); });
+  ASSERT_OK(found);
+  EXPECT_EQ((*found)->vm_count_allocated, 1) << "it came after the count";
+}
+
 // Both take from the same hosts at the same time, in closures that name them in different orders.
 TEST_F(Replicas, NeverTakeTheSameRoomAndNeverStandStill) {
   const auto a = replica("a");

@@ -17,6 +17,8 @@ using sql::Write;
   "vm_count_allocated, gpus_allocated, evict_at FROM orchestrator_hosts"
 
 constexpr sql::Query kById{"host", "t", FUSEBOX_SELECT_HOST " WHERE host_id = ?1"};
+// Later statements of the transaction see what was committed before the lock was had.
+constexpr sql::Query kLocked{"lock_host", "t", FUSEBOX_SELECT_HOST " WHERE host_id = ?1 FOR UPDATE"};
 constexpr sql::Query kPage{"hosts", "ti", FUSEBOX_SELECT_HOST " WHERE host_id > ?1 ORDER BY host_id LIMIT ?2"};
 constexpr sql::Query kDevices{"bound_devices", "t",
                               "SELECT gpu_uuids, mig_instance_uuids, gpu_profile, gpus FROM orchestrator_vms "
@@ -176,6 +178,11 @@ HostRow host_at(const sql::Row& row) {
 
 base::Result<std::optional<HostRow>> SqlTx::host(std::string_view host_id) {
   return first_row(connection(), kById, {host_id}, host_at);
+}
+
+base::Result<std::optional<HostRow>> SqlTx::lock_host(std::string_view host_id) {
+  const bool sqlite = connection_.dialect() == sql::Dialect::sqlite;  // has one writer at a time
+  return first_row(connection(), sqlite ? kById : kLocked, {host_id}, host_at);
 }
 
 base::Result<std::vector<HostRow>> SqlTx::hosts(std::string_view after, std::uint32_t limit) {

@@ -209,6 +209,8 @@ class Tx : public Reader {
   virtual void set_host_state(std::string_view host_id, HostState state, base::Nanos at, base::Nanos evict_at = {}) = 0;
   virtual void set_host_contact(const HostRow& row) = 0;  // reachability, last_seen, last_error, probed capacity, agent
   virtual void set_host_allocated(const HostRow& row) = 0;
+  // As host(); until this write ends nobody else reserves or releases room there.
+  virtual base::Result<std::optional<HostRow>> lock_host(std::string_view host_id) = 0;
   virtual void delete_host(std::string_view host_id) = 0;  // guard: no environment names it (`stale`, name "in_use")
 
   virtual void insert_snapshot(const SnapshotRow& row) = 0;  // guard: new id

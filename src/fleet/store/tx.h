@@ -113,6 +113,7 @@ class SqlTx final : public Tx, private sql::Returned {
   void set_host_state(std::string_view host_id, HostState state, base::Nanos at, base::Nanos evict_at) override;
   void set_host_contact(const HostRow& row) override;
   void set_host_allocated(const HostRow& row) override;
+  base::Result<std::optional<HostRow>> lock_host(std::string_view host_id) override;
   void delete_host(std::string_view host_id) override;
   void insert_snapshot(const SnapshotRow& row) override;
   void update_snapshot(const SnapshotRow& row, SnapshotState expected) override;
