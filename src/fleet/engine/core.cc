@@ -250,6 +250,13 @@ void enter_state(EnvironmentRow& row, EnvironmentState state, base::Nanos at) {
   refresh_view(row);
 }
 
+base::Result<void> refresh_view_now(Tx& tx, EnvironmentRow& row) {
+  FB_TRY(const auto now, tx.environment(row.vm_id));
+  if (now) row.health_json = now->health_json;
+  refresh_view(row);
+  return {};
+}
+
 HostReservation host_share(const EnvironmentRow& row) {
   return {.host_id = row.host_id,
           .cpus = row.cpus,

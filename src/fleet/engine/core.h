@@ -142,6 +142,8 @@ std::string secret_names_json(const StringMap& secrets, std::string_view request
 
 // Row and SSE event of one transition: state, times, view. `expected` is the generation the row had when it was read.
 void enter_state(EnvironmentRow& row, EnvironmentState state, base::Nanos at);
+// The view of a row that was read a while ago: its health is written by others meanwhile.
+base::Result<void> refresh_view_now(Tx& tx, EnvironmentRow& row);
 HostReservation host_share(const EnvironmentRow& row);
 schedule::Reservation index_share(const EnvironmentRow& row);
 

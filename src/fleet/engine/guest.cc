@@ -93,11 +93,9 @@ base::Task<base::Result<Began>> begin_on_running(Core& core, RequestInfo info, E
   op.detail_json = std::move(detail_json);
   row.op_id = op.op_id;
   const bool moves = row.state != state;
-  if (moves)
-    enter_state(row, state, at);
-  else
-    refresh_view(row);
+  if (moves) enter_state(row, state, at);
   auto recorded = co_await core.commit(op.step, [&](Tx& tx) -> base::Result<void> {
+    FB_CHECK(refresh_view_now(tx, row));
     tx.update_environment(row, expected);
     tx.insert_operation(op);
     if (!event.empty()) tx.add_event(vm_event(row, event, at, request_json(op.request_id)));
@@ -143,9 +141,9 @@ base::Task<base::Result<void>> end_operation(Core& core, EnvironmentRow& row, Op
   const base::Nanos at = core.wall();
   row.op_id.clear();
   row.updated_at = at;
-  refresh_view(row);
   finish_operation(op, outcome, at);
   auto ended = co_await core.commit(op.kind + "_done", [&](Tx& tx) -> base::Result<void> {
+    FB_CHECK(refresh_view_now(tx, row));
     tx.update_environment(row, row.generation);
     tx.update_operation(op);
     if (!event.empty()) tx.add_event(vm_event(row, event, at, payload_json));

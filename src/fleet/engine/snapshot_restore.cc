@@ -11,6 +11,16 @@ namespace {
 using std::chrono::seconds;
 
 constexpr base::Nanos kRestoreLimit{seconds{180}};
+constexpr base::Nanos kQuickLimit{seconds{10}};
+
+// A restore may boot the guest; the reconciler is not to take that for a reboot nobody asked for. Where it cannot be asked
+// for, the guest is armed once more.
+base::Task<void> take_boot_id(Core& core, const Place& place, EnvironmentRow& row, const OperationRow& op) {
+  if (row.boot_id.empty()) co_return;
+  const auto there = co_await place.provider->get(core.context(row, &op, kQuickLimit), row.host_vm_name);
+  core.heard(place, there);
+  if (there && !there->boot_id.empty()) row.boot_id = there->boot_id;
+}
 
 }  // namespace
 
@@ -23,6 +33,7 @@ base::Task<base::Result<void>> run_restore(Core& core, EnvironmentRow row, Snaps
     restored = co_await place->provider->restore(core.context(row, &op, kRestoreLimit), row.host_vm_name,
                                                  snapshot.snapshot_id);
     core.heard(*place, restored);
+    if (restored) co_await take_boot_id(core, *place, row, op);
     if (restored && snapshot.kind != "live") restored = co_await rearm(core, row, "restore");
   } else {
     restored = std::unexpected(place.error());
@@ -45,13 +56,14 @@ base::Task<base::Result<void>> run_restore(Core& core, EnvironmentRow row, Snaps
     snapshot.state = absent ? SnapshotState::error : SnapshotState::ready;
   } else {
     snapshot.state = SnapshotState::ready;
+    snapshot.last_error.clear();
     snapshot.last_used_at = at;
   }
   snapshot.updated_at = row.updated_at = at;
   row.op_id.clear();
-  refresh_view(row);
   finish_operation(op, outcome, at);
   auto ended = co_await core.commit("restore_done", [&](Tx& tx) -> base::Result<void> {
+    FB_CHECK(refresh_view_now(tx, row));
     tx.update_snapshot(snapshot, SnapshotState::restoring);
     tx.update_environment(row, row.generation);
     tx.update_operation(op);
@@ -90,10 +102,10 @@ base::Task<base::Result<Outcome>> restore_snapshot(Core& core, RequestInfo info,
   op.step = "restore_recorded";
   row.op_id = op.op_id;
   row.updated_at = snapshot.updated_at = at;
-  refresh_view(row);
   snapshot.state = SnapshotState::restoring;
   snapshot.op_id = op.op_id;
   auto recorded = co_await core.commit("restore_recorded", [&](Tx& tx) -> base::Result<void> {
+    FB_CHECK(refresh_view_now(tx, row));
     tx.update_environment(row, expected);
     tx.update_snapshot(snapshot, SnapshotState::ready);
     tx.insert_operation(op);
