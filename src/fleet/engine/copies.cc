@@ -104,7 +104,8 @@ base::Task<base::Result<SnapshotRow>> seed_of_fork(Core& core, RequestInfo info,
   snapshot.comment = request.comment;
   snapshot.mode = "auto";
   snapshot.live = request.live;
-  info.idempotency_key.clear();
+  // A repeated fork waits for this snapshot, or goes on from it: one call, one seed. No caller's key has a colon.
+  if (!info.idempotency_key.empty()) info.idempotency_key += ":seed";
   info.respond_async = false;
   FB_CO_TRY(const Outcome made, co_await create_snapshot(core, info, source.vm_id, std::move(snapshot)));
   FB_CO_TRY(const auto document, base::json::parse(made.json));

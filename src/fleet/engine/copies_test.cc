@@ -179,6 +179,68 @@ TEST_F(Copies, ASeedThatItsHostDoesNotHaveIsNotFound) {
   EXPECT_EQ(refused.error().message, "snapshot not found: " + wanted.reuse_snapshot_id + " is not on its host");
 }
 
+TEST_F(Copies, AForkThatIsRepeatedWhileItsSnapshotIsMadeIsTheSameFork) {
+  add_host("h1");
+  ASSERT_TRUE(create("a"));
+  host("h1").faults.plan(Call::snapshot, {.delay = seconds{20}});
+  const RequestInfo info = keyed("POST /v1/environments/fuse-a?action=fork");
+  std::vector<base::Result<Outcome>> outcomes;
+  begin(engine->fork(executor, info, "fuse-a", {}), outcomes);
+  settle();
+  begin(engine->fork(executor, info, "fuse-a", {}), outcomes);
+  pass(seconds{21});
+  ASSERT_EQ(outcomes.size(), 2u);
+  for (const auto& one : outcomes) ASSERT_TRUE(one) << one.error().message;
+  EXPECT_EQ(field(outcomes[0]->json, "id"), field(outcomes[1]->json, "id"));
+  EXPECT_NE(outcomes[0]->replayed, outcomes[1]->replayed);
+  EXPECT_EQ(host("h1").faults.calls(Call::snapshot), 1u);
+  EXPECT_EQ(lineages().size(), 1u);
+}
+
+TEST_F(Copies, OfTwoEqualCallsUnderOneKeyBothGetTheOneOutcome) {
+  add_host("h1");
+  ASSERT_TRUE(create("a"));
+  std::vector<base::Result<Outcome>> made;
+  const RequestInfo snapshot_info = keyed("POST /v1/environments/fuse-a/snapshots");
+  for (int i = 0; i < 2; ++i) begin(engine->snapshot(executor, snapshot_info, "fuse-a", {}), made);
+  pass(seconds{1});
+  ASSERT_EQ(made.size(), 2u);
+  for (const auto& one : made) ASSERT_TRUE(one) << one.error().message;
+  const std::string id = field(made[0]->json, "id");
+  EXPECT_EQ(field(made[1]->json, "id"), id);
+  EXPECT_EQ(snapshots().size(), 1u);
+
+  std::vector<base::Result<Outcome>> restored;
+  const RequestInfo restore_info = keyed("POST /v1/snapshots/" + id + "?action=restore");
+  for (int i = 0; i < 2; ++i) begin(engine->restore(executor, restore_info, id), restored);
+  pass(seconds{1});
+  ASSERT_EQ(restored.size(), 2u);
+  for (const auto& one : restored) ASSERT_TRUE(one) << one.error().message;
+  EXPECT_EQ(host("h1").faults.calls(Call::restore), 1u);
+
+  HostRequest host;
+  host.id = "h2";
+  host.url = "http://h2.test:8090";
+  host.backend = "firecracker";
+  host.vm_count = 1;
+  std::vector<base::Result<Outcome>> registered;
+  for (int i = 0; i < 2; ++i) begin(engine->register_host(executor, keyed("POST /v1/hosts"), host), registered);
+  pass(seconds{1});
+  ASSERT_EQ(registered.size(), 2u);
+  for (const auto& one : registered) ASSERT_TRUE(one) << one.error().message;
+  EXPECT_EQ(registered[0]->json, registered[1]->json);
+}
+
+TEST_F(Copies, WithoutAKeyTheSecondOfTwoEqualCallsIsRefused) {
+  add_host("h1");
+  ASSERT_TRUE(create("a"));
+  std::vector<base::Result<Outcome>> made;
+  for (int i = 0; i < 2; ++i) begin(engine->snapshot(executor, {}, "fuse-a", {}), made);
+  pass(seconds{1});
+  ASSERT_EQ(made.size(), 2u);
+  EXPECT_EQ(status_of(made[0]) + status_of(made[1]), 201 + 409);
+}
+
 // The stubs' snapshots of equal files have equal digests: h2 holds the seed of what is on h1.
 struct Moves : Copies {
   void SetUp() override {

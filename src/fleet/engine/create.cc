@@ -282,6 +282,12 @@ base::Task<base::Result<std::optional<Outcome>>> earlier_outcome(Core& core, con
   }
 }
 
+base::Task<base::Result<Outcome>> earlier_outcome_or(Core& core, const RequestInfo& info, base::Error refusal) {
+  FB_CO_TRY(const std::optional<Outcome> earlier, co_await earlier_outcome(core, info));
+  if (earlier) co_return *earlier;
+  co_return std::unexpected(std::move(refusal));
+}
+
 base::Task<base::Result<Outcome>> answer_of(Core& core, std::string op_id, const RequestInfo& info,
                                             std::string first_view, std::string location) {
   if (info.respond_async)
@@ -320,21 +326,12 @@ base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo inf
   if (demand.backend.empty()) demand.backend = default_backend(core, demand);
   FB_CO_CHECK(check_backend_can(demand.backend, request));
   auto free = co_await wait_until_free(core, vm_id);
-  if (!free) {
-    // Under its own key it may have come to its end since.
-    FB_CO_TRY(const std::optional<Outcome> earlier, co_await earlier_outcome(core, info));
-    if (earlier) co_return *earlier;
-    co_return std::unexpected(std::move(free.error()));
-  }
+  if (!free) co_return co_await earlier_outcome_or(core, info, std::move(free.error()));
 
   auto boot = co_await place_and_record(core, info, request, std::move(demand), origin, *free);
   if (!boot) {
-    if (boot.error().code == base::Errc::exists && boot.error().name == "idempotency") {
-      auto other = co_await earlier_outcome(core, info);
-      if (!other) co_return std::unexpected(std::move(other.error()));
-      if (*other) co_return **other;
-    }
-    if (boot.error().code == base::Errc::exists) co_return already_assigned(request.task_id, vm_id);
+    if (boot.error().code == base::Errc::exists)
+      co_return co_await earlier_outcome_or(core, info, already_assigned(request.task_id, vm_id).error());
     co_return std::unexpected(std::move(boot.error()));
   }
   core.parts.meters.operation_started(boot->op.kind);

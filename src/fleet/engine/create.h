@@ -36,6 +36,8 @@ std::string host_name_of(std::string_view vm_id);
 // The first outcome under the request's idempotency key: nothing when there is none, 409 for another body; waits for one
 // that is under way.
 base::Task<base::Result<std::optional<Outcome>>> earlier_outcome(Core& core, const RequestInfo& info);
+// The same where a refusal may be due to the very call that came first: its outcome, or else the refusal.
+base::Task<base::Result<Outcome>> earlier_outcome_or(Core& core, const RequestInfo& info, base::Error refusal);
 // Waits for the operation, or says 202 at once.
 base::Task<base::Result<Outcome>> answer_of(Core& core, std::string op_id, const RequestInfo& info,
                                             std::string first_view, std::string location);

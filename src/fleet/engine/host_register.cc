@@ -127,12 +127,13 @@ base::Task<base::Result<Outcome>> register_host(Core& core, RequestInfo info, Ho
   OperationRow op = core.new_operation("register_host", none, info);
   op.host_id = row.host_id;
   finish_operation(op, outcome, core.wall());
-  FB_CO_CHECK(co_await core.commit("host_registered", [&](Tx& tx) -> base::Result<void> {
+  auto recorded = co_await core.commit("host_registered", [&](Tx& tx) -> base::Result<void> {
     tx.put_host(row);
     if (!op.idem_key.empty()) tx.insert_operation(op);
     tx.add_event(event_of("host", row.host_id, "host.registered", row.updated_at));
     return {};
-  }));
+  });
+  if (!recorded) co_return co_await earlier_outcome_or(core, info, std::move(recorded.error()));
   FB_CO_CHECK(co_await refresh_host(core, row.host_id));
   if (const auto host = core.hosts.find(row.host_id); host && capacity) {
     core.hosts.contact(*host, core.now(), core.wall());

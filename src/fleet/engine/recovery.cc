@@ -111,8 +111,10 @@ base::Task<void> resume(Core& core, OperationRow op) {
   } else if (op.kind == "snapshot") {
     // Whether it was made is looked up on the agent (10.3); its row is settled with the other unfinished snapshots.
     auto snapshot = co_await core.snapshot(op.snapshot_id, {});
-    if (snapshot && snapshot->state == SnapshotState::creating)
-      (void)co_await settle_creating(core, std::move(*snapshot));
+    if (snapshot && snapshot->state == SnapshotState::creating) {
+      (void)co_await settle_creating(core, std::move(*snapshot), &op);
+      if (op.state != OperationState::running) co_return;
+    }
     co_await close_operation(core, std::move(op), "snapshot was interrupted");
   } else {
     co_await close_operation(core, std::move(op), "interrupted");

@@ -129,8 +129,10 @@ base::Task<base::Result<Outcome>> create_snapshot(Core& core, RequestInfo info, 
     return {};
   });
   if (!recorded) {
-    if (recorded.error().code == base::Errc::exists)
-      co_return refuse(409, "another snapshot of vm " + vm_id + " is under way", {{"vm_id", vm_id}});
+    if (recorded.error().code == base::Errc::exists) {
+      auto busy = refuse(409, "another snapshot of vm " + vm_id + " is under way", {{"vm_id", vm_id}});
+      co_return co_await earlier_outcome_or(core, info, std::move(busy.error()));
+    }
     co_return std::unexpected(std::move(recorded.error()));
   }
   core.parts.meters.operation_started("snapshot");
@@ -142,7 +144,7 @@ base::Task<base::Result<Outcome>> create_snapshot(Core& core, RequestInfo info, 
   co_return co_await answer_of(core, op_id, info, std::move(first_view), std::move(location));
 }
 
-base::Task<base::Result<void>> settle_creating(Core& core, SnapshotRow snapshot) {
+base::Task<base::Result<void>> settle_creating(Core& core, SnapshotRow snapshot, OperationRow* op) {
   FB_CO_TRY(const Place place, core.place_of(snapshot.host_id, snapshot.backend));
   EnvironmentRow row;
   auto found = co_await core.environment(snapshot.vm_id, {});
@@ -161,7 +163,9 @@ base::Task<base::Result<void>> settle_creating(Core& core, SnapshotRow snapshot)
     for (const host::SnapshotRecord& record : *listed) {
       if (!record.comment.ends_with("op:" + snapshot.op_id)) continue;
       Outcome outcome;
-      co_return co_await commit_ready(core, snapshot, record, nullptr, outcome);
+      auto ready = co_await commit_ready(core, snapshot, record, op, outcome);
+      if (ready && op != nullptr) core.parts.meters.operation_ended(op->kind, "done");
+      co_return ready;
     }
   }
   const bool told = listed || absent();

@@ -87,8 +87,11 @@ base::Task<base::Result<Outcome>> restore_snapshot(Core& core, RequestInfo info,
   if (!found) co_return refuse(409, "environment " + snapshot.vm_id + " of snapshot " + snapshot_id + " is gone");
   EnvironmentRow row = std::move(*found);
   if (row.state != EnvironmentState::running) co_return wrong_state(row, "running");
-  if (snapshot.state != SnapshotState::ready)
-    co_return refuse(409, "snapshot " + snapshot_id + " is " + std::string(to_string(snapshot.state)) + ", not ready");
+  if (snapshot.state != SnapshotState::ready) {
+    const std::string state(to_string(snapshot.state));
+    auto busy = refuse(409, "snapshot " + snapshot_id + " is " + state + ", not ready");
+    co_return co_await earlier_outcome_or(core, info, std::move(busy.error()));
+  }
   // An environment of the same name that was made since may live elsewhere.
   if (snapshot.host_id != row.host_id)
     co_return refuse(409,
@@ -112,8 +115,10 @@ base::Task<base::Result<Outcome>> restore_snapshot(Core& core, RequestInfo info,
     return {};
   });
   if (!recorded) {
-    if (recorded.error().code == base::Errc::stale || recorded.error().code == base::Errc::exists)
-      co_return refuse(409, "another operation on vm " + row.vm_id + " is under way", {{"vm_id", row.vm_id}});
+    if (recorded.error().code == base::Errc::stale || recorded.error().code == base::Errc::exists) {
+      auto busy = refuse(409, "another operation on vm " + row.vm_id + " is under way", {{"vm_id", row.vm_id}});
+      co_return co_await earlier_outcome_or(core, info, std::move(busy.error()));
+    }
     co_return std::unexpected(std::move(recorded.error()));
   }
   core.parts.meters.operation_started("restore");

@@ -26,7 +26,8 @@ base::Task<base::Result<void>> run_restore(Core& core, EnvironmentRow row, Snaps
 // Deletes the bytes and the row; `event` is snapshot.deleted, snapshot.gc_deleted or artifact.gc_deleted.
 base::Task<base::Result<void>> run_snapshot_deletion(Core& core, SnapshotRow snapshot, std::string event,
                                                      std::string request_id = {});
-// A row that stayed `creating`: found on its agent by the operation's mark, or given up.
-base::Task<base::Result<void>> settle_creating(Core& core, SnapshotRow snapshot);
+// A row that stayed `creating`: found on its agent by the operation's mark, or given up. `op`, if it is not over, ends with
+// what is found.
+base::Task<base::Result<void>> settle_creating(Core& core, SnapshotRow snapshot, OperationRow* op = nullptr);
 
 }  // namespace fusebox::fleet
