@@ -168,12 +168,15 @@ base::Task<base::Result<void>> HostCreate::move_to_another_host() {
     const auto source = co_await core_.environment(boot_.row.source_vm_id, {});
     if (source) tried_.insert(source->host_id);
   }
-  FB_CO_TRY(const Choice choice, choose_place(core_, boot_.demand, tried_));
+  const auto choice = choose_place(core_, boot_.demand, tried_);
+  if (!choice)
+    co_return refuse(503, "host \"" + boot_.row.host_id + "\" did not answer: " + choice.error().message,
+                     {{"host_id", boot_.row.host_id}});
   EnvironmentRow row = boot_.row;
-  row.host_id = choice.host_id;
-  row.backend = choice.backend;
-  row.gpu_uuids = choice.placed.gpu_uuids;
-  row.mig_instance_uuids = choice.placed.mig_instance_uuids;
+  row.host_id = choice->host_id;
+  row.backend = choice->backend;
+  row.gpu_uuids = choice->placed.gpu_uuids;
+  row.mig_instance_uuids = choice->placed.mig_instance_uuids;
   auto moved = co_await record_move(row);
   if (!moved) {
     core_.hosts.release(row.host_id, index_share(row));

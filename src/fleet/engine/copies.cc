@@ -211,8 +211,11 @@ base::Task<base::Result<Outcome>> migrate_environment(Core& core, RequestInfo in
   origin.source_snapshot_id = seed.snapshot_id;
   origin.exclude_host = source.host_id;
   // Its operation drains and destroys the source when the new one runs (finish_move).
-  FB_CO_TRY(Outcome outcome, co_await create_environment(core, inner, std::move(moved), std::move(origin)));
-  outcome.status = 200;
+  auto outcome = co_await create_environment(core, inner, std::move(moved), std::move(origin));
+  if (outcome)
+    outcome->status = 200;
+  else if (!core.closing)
+    (void)co_await delete_snapshot(core, inner, seed.snapshot_id);  // of no use to anybody
   co_return outcome;
 }
 

@@ -270,6 +270,60 @@ struct Moves : Copies {
   std::string held_;
 };
 
+TEST_F(Moves, AMoveLeavesNothingOfWhatItWasMadeThrough) {
+  const auto moved = await(engine->migrate(executor, {}, "fuse-a", {}));
+  ASSERT_TRUE(moved) << moved.error().message;
+  EXPECT_EQ(row(field(moved->json, "id"))->host_id, "h2");
+  pass(seconds{1});
+  EXPECT_EQ(ids(), std::vector<std::string>{held_});  // which is somebody else's
+  EXPECT_TRUE(await(host("h1").stub.all_snapshots({}))->empty());
+}
+
+TEST_F(Moves, TheCopyThatAMovePulledGoesToo) {
+  change_held([](SnapshotRow& held) {
+    held.vm_id.clear();
+    held.mode = "build";
+    held.created_at += hours{1};  // as if the move had made it
+  });
+  ASSERT_TRUE(await(engine->migrate(executor, {}, "fuse-a", {})));
+  pass(seconds{1});
+  EXPECT_EQ(ids(), std::vector<std::string>{});
+}
+
+TEST_F(Moves, ALayerThatServedAMoveStays) {
+  change_held([](SnapshotRow& held) {
+    held.vm_id.clear();
+    held.mode = "build";
+    held.layer_key = "l";
+    held.created_at += hours{1};
+  });
+  ASSERT_TRUE(await(engine->migrate(executor, {}, "fuse-a", {})));
+  pass(seconds{1});
+  EXPECT_EQ(ids(), std::vector<std::string>{held_});
+}
+
+TEST_F(Moves, AMoveThatNobodyCanTakeSaysWhyAndLeavesNothing) {
+  ASSERT_TRUE(await(engine->cordon(executor, {}, "h2", true)));
+  MigrateRequest pinned;
+  pinned.target_host_id = "h2";
+  const auto refused = await(engine->migrate(executor, {}, "fuse-a", pinned));
+  EXPECT_EQ(status_of(refused), 503);
+  EXPECT_NE(refused.error().message.find("pinned host cannot take this environment: host \"h2\" is cordoned"),
+            std::string::npos)
+      << refused.error().message;
+  const auto anywhere = await(engine->migrate(executor, {}, "fuse-a", {}));
+  EXPECT_EQ(status_of(anywhere), 503);
+  EXPECT_EQ(anywhere.error().message, "no host but \"h1\" can take this environment");
+  ASSERT_TRUE(await(engine->cordon(executor, {}, "h1", true)));
+  const auto nowhere = await(engine->migrate(executor, {}, "fuse-a", {}));
+  EXPECT_EQ(status_of(nowhere), 503);
+  EXPECT_NE(nowhere.error().message.find("no host can take an environment seeded from this artifact"),
+            std::string::npos)
+      << nowhere.error().message;
+  EXPECT_EQ(row("fuse-a")->state, EnvironmentState::running);
+  EXPECT_EQ(ids(), std::vector<std::string>{held_});
+}
+
 TEST_F(Moves, ACreateFromASeedThatWasFoundElsewhereGoesOnFromThereAfterACrash) {
   CreateRequest wanted = request("c");
   wanted.seed_snapshot_id = snapshot("fuse-a");

@@ -30,6 +30,17 @@ base::Result<Choice> at_host(Core& core, const schedule::Demand& demand, schedul
   return Choice{placed.host_id, host->row.backend, std::move(placed)};
 }
 
+// Why nobody takes it; of those left out the caller knows already.
+std::unexpected<base::Error> refuse_all(Core& core, const schedule::Demand& demand,
+                                        const std::set<std::string>& tried) {
+  const schedule::Placement placement = core.hosts.index().place(demand);
+  if (const auto* refusal = std::get_if<schedule::Refusal>(&placement))
+    return refuse(refusal->http_status, refusal->text);
+  std::string others;
+  for (const std::string& id : tried) others.append(others.empty() ? "\"" : ", \"").append(id).append("\"");
+  return refuse(503, "no host but " + others + " can take this environment");
+}
+
 // The best of those not tried, which the index cannot be asked for.
 base::Result<Choice> elsewhere(Core& core, const schedule::Demand& demand, const std::set<std::string>& tried) {
   const schedule::Explanation* best = nullptr;
@@ -41,7 +52,7 @@ base::Result<Choice> elsewhere(Core& core, const schedule::Demand& demand, const
     if (!one.rejection.empty() || tried.contains(one.host_id)) continue;
     if (best == nullptr || schedule::better(one.rank, one.host_id, best->rank, best->host_id, policy)) best = &one;
   }
-  if (best == nullptr) return refuse(503, "the host did not answer and no other host can take this environment");
+  if (best == nullptr) return refuse_all(core, demand, tried);
   const schedule::HostView* view = core.hosts.index().find(best->host_id);
   return at_host(core, demand, schedule::bind(*view, demand));
 }
@@ -73,7 +84,7 @@ std::string default_backend(Core& core, const schedule::Demand& demand) {
 }
 
 base::Result<Choice> choose_place(Core& core, const schedule::Demand& demand, const std::set<std::string>& tried) {
-  if (!tried.empty()) return elsewhere(core, demand, tried);
+  if (!tried.empty() && demand.host_pin.empty()) return elsewhere(core, demand, tried);
   if (takes_default_provider(core, demand)) return Choice{{}, demand.backend, {}};
   schedule::Placement placement = core.hosts.index().place(demand);
   if (auto* placed = std::get_if<schedule::Placed>(&placement)) return at_host(core, demand, std::move(*placed));

@@ -25,7 +25,7 @@ struct Choice {
   schedule::Placed placed;
 };
 // Takes the room at once, in memory; give it back with core.hosts.release() if the environment is not recorded.
-// `tried`: hosts that did not take it.
+// `tried`: hosts that are not to take it; never the one it is pinned to.
 base::Result<Choice> choose_place(Core& core, const schedule::Demand& demand, const std::set<std::string>& tried = {});
 
 }  // namespace fusebox::fleet
