@@ -185,7 +185,7 @@ base::Task<void> watch_first_health(Core& core, EnvironmentRow row) {
 }  // namespace
 
 base::Task<void> run_boot(Core& core, Boot boot) {
-  const AtWork at_work(core, boot.op.op_id);
+  const AtWork at_work(core, boot.op);
   const base::Nanos began = core.now();
   if (boot.began.count() == 0) boot.began = began;
   auto outcome = co_await BootRun(core, boot).run();

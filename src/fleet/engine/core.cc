@@ -166,6 +166,15 @@ void Core::log(base::LogLevel level, std::string_view message, std::initializer_
   parts.logger.log(level, "engine", message, fields);
 }
 
+AtWork::AtWork(Core& core, const OperationRow& op)
+    : core_(core), kind_(op.kind), entry_(core.at_work.emplace(op.op_id)) {
+  if (core_.at_work.count(*entry_) == 1) core_.parts.meters.operation_running(kind_, 1);
+}
+AtWork::~AtWork() {
+  if (core_.at_work.count(*entry_) == 1) core_.parts.meters.operation_running(kind_, -1);
+  core_.at_work.erase(entry_);
+}
+
 base::Task<base::Result<std::uint64_t>> first_generation(Core& core, std::string host_id, std::string host_vm_name) {
   FB_CO_TRY(const auto stone, co_await core.get<std::optional<TombstoneRow>>(
                                   [&](Reader& reader) { return reader.tombstone(host_id, host_vm_name); }));

@@ -100,19 +100,25 @@ struct Core {
   }
 
   OperationRow new_operation(std::string_view kind, const EnvironmentRow& row, const RequestInfo& info);
+  // A write that came too late, by somebody whose environment has moved on.
+  template <class T>
+  void count_fenced(std::string_view kind, const base::Result<T>& result) {
+    if (!result && result.error().code == base::Errc::stale) parts.meters.fence_rejected(kind);
+  }
   void log(base::LogLevel level, std::string_view message, std::initializer_list<base::LogField> fields = {});
 };
 
 // While it lives, a task of this process works on the operation: it is taken over by nobody here.
 class AtWork {
  public:
-  AtWork(Core& core, std::string_view op_id) : core_(core), entry_(core.at_work.emplace(op_id)) {}
+  AtWork(Core& core, const OperationRow& op);
   AtWork(const AtWork&) = delete;
   AtWork& operator=(const AtWork&) = delete;
-  ~AtWork() { core_.at_work.erase(entry_); }
+  ~AtWork();
 
  private:
   Core& core_;
+  std::string kind_;
   std::multiset<std::string, std::less<>>::iterator entry_;
 };
 

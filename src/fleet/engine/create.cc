@@ -334,7 +334,6 @@ base::Task<base::Result<Outcome>> create_environment(Core& core, RequestInfo inf
       co_return co_await earlier_outcome_or(core, info, already_assigned(request.task_id, vm_id).error());
     co_return std::unexpected(std::move(boot.error()));
   }
-  core.parts.meters.operation_started(boot->op.kind);
   const std::string op_id = boot->op.op_id;
   const std::string first_view = boot->row.view_json;
   core.outcomes.begin(op_id);

@@ -105,6 +105,7 @@ class RecordingMeters final : public EngineMeters {
     kept[std::string(host)] = {count, bytes, leaked};
   }
 
+  void operation_running(std::string_view kind, int by) override { running[std::string(kind)] += by; }
   void operation_ended(std::string_view kind, std::string_view outcome) override {
     ++ended[std::string(kind) + ' ' + std::string(outcome)];
   }
@@ -116,6 +117,7 @@ class RecordingMeters final : public EngineMeters {
   using Kept = std::array<std::uint64_t, 3>;  // snapshots, their bytes, leaked bytes
   std::map<std::string, int> requests;        // "host op code"
   std::map<std::string, Kept> kept;           // by host
+  std::map<std::string, int> running;         // operations, by kind
   std::map<std::string, int> ended;           // "kind outcome"
   std::map<std::string, int> fenced;          // by kind
   std::map<std::string, int> snapshot_work;   // by what was done

@@ -107,7 +107,6 @@ base::Task<base::Result<Began>> begin_on_running(Core& core, RequestInfo info, E
       co_return refuse(409, "another operation on vm " + row.vm_id + " is under way", {{"vm_id", row.vm_id}});
     co_return std::unexpected(std::move(recorded.error()));
   }
-  core.parts.meters.operation_started(kind);
   co_return Began{std::move(row), std::move(op)};
 }
 
@@ -149,7 +148,8 @@ base::Task<base::Result<void>> end_operation(Core& core, EnvironmentRow& row, Op
     if (!event.empty()) tx.add_event(vm_event(row, event, at, payload_json));
     return {};
   });
-  core.parts.meters.operation_ended(op.kind, outcome ? "done" : "failed");
+  core.count_fenced(op.kind, ended);
+  if (ended) core.parts.meters.operation_ended(op.kind, outcome ? "done" : "failed");
   co_return ended;
 }
 
@@ -193,7 +193,7 @@ base::Task<base::Result<Engine::GuestAgent>> find_guest_agent(Core& core, Reques
 }
 
 base::Task<base::Result<void>> run_drain(Core& core, EnvironmentRow row, OperationRow op) {
-  const AtWork at_work(core, op.op_id);
+  const AtWork at_work(core, op);
   FB_CO_TRY(const Place place, core.place_of(row));
   std::string_view event = "vm.drained";
   std::string failure;
@@ -246,7 +246,7 @@ base::Task<base::Result<Outcome>> drain_environment(Core& core, RequestInfo info
 }
 
 base::Task<base::Result<void>> run_rotation(Core& core, EnvironmentRow row, OperationRow op) {
-  const AtWork at_work(core, op.op_id);
+  const AtWork at_work(core, op);
   FB_CO_TRY(const BootMaterial old, open_material(core.parts.vault, row));
   FB_CO_TRY(const Place place, core.place_of(row));
   BootMaterial fresh = old;
@@ -268,6 +268,7 @@ base::Task<base::Result<void>> run_rotation(Core& core, EnvironmentRow row, Oper
                                                         base::to_hex(made.fingerprint.bytes), seconds{10});
     if (seen && *seen == 401) done = refuse(500, "the guest agent does not accept its new token");
   }
+  core.count_fenced("rotate", done);
   if (!done && done.error().code == base::Errc::stale) co_return done;
   if (!done) {
     GuestSetup with_old{core, row, &op, old, place};

@@ -14,7 +14,7 @@ class EngineMeters {
   virtual ~EngineMeters() = default;
   virtual void boot_phase(std::string_view /*backend*/, std::string_view /*outcome*/, std::string_view /*phase*/,
                           double /*seconds*/) {}
-  virtual void operation_started(std::string_view /*kind*/) {}
+  virtual void operation_running(std::string_view /*kind*/, int /*by*/) {}  // +1 and -1
   virtual void operation_ended(std::string_view /*kind*/, std::string_view /*outcome*/) {}
   virtual void takeover(std::string_view /*kind*/) {}
   virtual void fence_rejected(std::string_view /*kind*/) {}

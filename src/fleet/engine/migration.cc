@@ -79,7 +79,7 @@ base::Task<void> finish_move(Core& core, EnvironmentRow row, OperationRow op) {
   const std::string op_id = op.op_id;
   core.outcomes.begin(op_id);
   auto outcome = co_await leave_source(core, std::move(row), std::move(op));
-  core.parts.meters.operation_ended("migrate", "done");
+  core.parts.meters.operation_ended("migrate", outcome ? "done" : "failed");
   core.outcomes.finish(op_id, outcome);
 }
 

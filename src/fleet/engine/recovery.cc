@@ -32,7 +32,11 @@ base::Task<void> close_operation(Core& core, OperationRow op, std::string why) {
     tx.update_operation(op);
     return {};
   });
-  if (!closed) core.log(base::LogLevel::warn, "operation not closed", {{"op_id", op.op_id}});
+  if (!closed) {
+    core.log(base::LogLevel::warn, "operation not closed", {{"op_id", op.op_id}});
+    co_return;
+  }
+  core.parts.meters.operation_ended(op.kind, "cancelled");
 }
 
 base::Task<base::Result<Boot>> boot_again(Core& core, EnvironmentRow row, OperationRow op) {
@@ -67,14 +71,14 @@ base::Task<void> resume_create(Core& core, EnvironmentRow row, OperationRow op) 
   const RequestInfo nobody;
   auto removed = co_await remove_environment(
       core, row.vm_id, {}, RemovalReason("unrecoverable", boot.error().message, TaskStatus::failed, "failed"), nobody);
+  core.parts.meters.operation_ended(op.kind, "failed");
   core.outcomes.finish(op_id, std::unexpected(std::move(boot.error())));
   if (!removed) core.log(base::LogLevel::warn, "environment could not be removed", {{"vm_id", row.vm_id}});
 }
 
 base::Task<void> resume(Core& core, OperationRow op) {
-  const AtWork at_work(core, op.op_id);
+  const AtWork at_work(core, op);
   core.parts.meters.takeover(op.kind);
-  core.parts.meters.operation_started(op.kind);
   auto found = co_await core.environment(op.vm_id, {});
   if (!found) {
     if (is_gone(found.error())) co_await close_operation(core, std::move(op), "environment is gone");

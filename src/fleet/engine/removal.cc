@@ -114,7 +114,6 @@ base::Task<base::Result<void>> remove_at_once(Core& core, EnvironmentRow row, Re
     return {};
   });
   if (recorded) {
-    core.parts.meters.operation_started("destroy");
     core.parts.meters.operation_ended("destroy", "done");
     core.live.end(row.vm_id);
     const auto deleted = co_await delete_on_host(core, row, op);
@@ -161,14 +160,13 @@ base::Task<base::Result<Removal>> begin_removal(Core& core, EnvironmentRow row, 
     return {};
   });
   if (!recorded) co_return std::unexpected(std::move(recorded.error()));
-  core.parts.meters.operation_started("destroy");
   core.live.end(row.vm_id);
   co_return Removal(std::move(row), std::move(op));
 }
 
 base::Task<base::Result<void>> run_removal(Core& core, Removal removal, bool absent) {
   const EnvironmentRow& row = removal.row;
-  const AtWork at_work(core, removal.op.op_id);
+  const AtWork at_work(core, removal.op);
   core.removals.begin(row.vm_id);
   std::vector<host::LogRecord> logs;
   base::Result<void> deleted;
@@ -192,6 +190,7 @@ base::Task<base::Result<void>> run_removal(Core& core, Removal removal, bool abs
     });
     if (!noted) core.log(base::LogLevel::warn, "outcome not recorded", {{"vm_id", row.vm_id}});
   }
+  core.count_fenced("destroy", outcome);
   core.parts.meters.operation_ended("destroy", outcome ? "done" : "failed");
   core.removals.finish(row.vm_id, outcome);
   co_return outcome;
@@ -209,7 +208,6 @@ base::Task<base::Result<void>> try_removal(Core& core, EnvironmentRow row, bool 
   });
   if (!recorded && recorded.error().code == base::Errc::stale) co_return base::Result<void>{};
   if (!recorded) co_return recorded;
-  core.parts.meters.operation_started("destroy");
   co_return co_await run_removal(core, Removal(std::move(row), std::move(op)), absent);
 }
 

@@ -119,8 +119,10 @@ base::Task<base::Result<void>> bring_seed(Core& core, const EnvironmentRow& row,
                         .peer_url = host->row.url,
                         .grant = host::mint_grant(*token, seed.digest, core.wall(), core.parts.random),
                         .snapshot_id = artifact_snapshot_id(seed.digest, row.host_id)};
+    const base::Nanos began = core.now();
     auto pulled = co_await target.provider->pull(core.context(row, &op, limit), std::move(spec));
     core.heard(target, pulled);
+    core.parts.meters.snapshot_done("pull", row.backend, std::chrono::duration<double>(core.now() - began).count());
     if (!pulled) {
       failures += "; " + holder.host_id + ": " + pulled.error().message;
       continue;

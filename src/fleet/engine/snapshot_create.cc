@@ -44,7 +44,7 @@ base::Task<base::Result<void>> commit_ready(Core& core, SnapshotRow snapshot, co
 
 base::Task<base::Result<Outcome>> run_snapshot(Core& core, EnvironmentRow row, SnapshotRow snapshot, OperationRow op,
                                                SnapshotRequest request, Place place) {
-  const AtWork at_work(core, op.op_id);
+  const AtWork at_work(core, op);
   const base::Nanos began = core.now();
   host::SnapshotSpec spec;
   spec.comment = (request.comment.empty() ? std::string() : request.comment + " ") + "op:" + op.op_id;
@@ -55,6 +55,7 @@ base::Task<base::Result<Outcome>> run_snapshot(Core& core, EnvironmentRow row, S
   base::Result<Outcome> outcome = Outcome{};
   if (made) {
     auto ready = co_await commit_ready(core, snapshot, *made, &op, *outcome);
+    core.count_fenced("snapshot", ready);
     if (!ready) outcome = std::unexpected(std::move(ready.error()));
     core.parts.meters.snapshot_done("create", row.backend, std::chrono::duration<double>(core.now() - began).count());
   } else {
@@ -135,7 +136,6 @@ base::Task<base::Result<Outcome>> create_snapshot(Core& core, RequestInfo info, 
     }
     co_return std::unexpected(std::move(recorded.error()));
   }
-  core.parts.meters.operation_started("snapshot");
   core.outcomes.begin(op.op_id);
   const std::string op_id = op.op_id;
   std::string first_view = render_snapshot(snapshot);

@@ -25,7 +25,7 @@ base::Task<void> take_boot_id(Core& core, const Place& place, EnvironmentRow& ro
 }  // namespace
 
 base::Task<base::Result<void>> run_restore(Core& core, EnvironmentRow row, SnapshotRow snapshot, OperationRow op) {
-  const AtWork at_work(core, op.op_id);
+  const AtWork at_work(core, op);
   const base::Nanos began = core.now();
   base::Result<void> restored;
   const auto place = core.place_of(row);
@@ -38,6 +38,7 @@ base::Task<base::Result<void>> run_restore(Core& core, EnvironmentRow row, Snaps
   } else {
     restored = std::unexpected(place.error());
   }
+  core.count_fenced("restore", restored);
   if (!restored && restored.error().code == base::Errc::stale) {
     core.outcomes.finish(op.op_id, std::unexpected(restored.error()));
     co_return restored;
@@ -72,9 +73,10 @@ base::Task<base::Result<void>> run_restore(Core& core, EnvironmentRow row, Snaps
     return tell_environment(tx, snapshot, "restored");
   });
   core.parts.meters.snapshot_done("restore", row.backend, std::chrono::duration<double>(core.now() - began).count());
-  core.parts.meters.operation_ended("restore", outcome ? "done" : "failed");
+  core.count_fenced("restore", ended);
+  if (!ended) outcome = std::unexpected(ended.error());
+  if (ended) core.parts.meters.operation_ended("restore", outcome ? "done" : "failed");
   core.outcomes.finish(op.op_id, outcome);
-  if (!ended) co_return ended;
   if (!outcome) co_return std::unexpected(std::move(outcome.error()));
   co_return base::Result<void>{};
 }
@@ -121,7 +123,6 @@ base::Task<base::Result<Outcome>> restore_snapshot(Core& core, RequestInfo info,
     }
     co_return std::unexpected(std::move(recorded.error()));
   }
-  core.parts.meters.operation_started("restore");
   core.outcomes.begin(op.op_id);
   const std::string op_id = op.op_id;
   const std::string view = render_snapshot(snapshot);

@@ -69,5 +69,47 @@ TEST_F(SnapshotRestore, KeepsTheVerdictThatCameMeanwhile) {
       << row("fuse-a")->view_json;
 }
 
+TEST_F(SnapshotRestore, ThatADestroyOvertookIsCountedAsFencedAndRunsNoMore) {
+  host("h1").faults.plan(Call::restore, {.how = How::hang_late, .error = {base::Errc::io, "late", {}, nullptr}});
+  const auto one = [](EngineTest& test, std::string id,
+                      std::optional<base::Result<Outcome>>& into) -> base::Task<void> {
+    into = co_await test.engine->restore(test.executor, {}, std::move(id));
+  };
+  std::optional<base::Result<Outcome>> outcome;
+  base::spawn(executor, one(*this, id_, outcome));
+  settle();
+  EXPECT_EQ(meters.running["restore"], 1);
+  ASSERT_TRUE(await(engine->destroy(executor, {}, "fuse-a")));
+  host("h1").faults.release();
+  settle();
+  ASSERT_TRUE(outcome);
+  ASSERT_FALSE(*outcome);
+  EXPECT_EQ(api_detail(outcome->error()).status, 409);
+  EXPECT_EQ(meters.fenced["restore"], 1);
+  EXPECT_EQ(meters.running["restore"], 0);
+  EXPECT_EQ(meters.running["destroy"], 0);
+  EXPECT_EQ(meters.ended["destroy done"], 1);
+}
+
+// Of an environment that is gone: nothing is left to be done, and nothing counts as running.
+TEST_F(SnapshotRestore, AnOperationThatIsTakenOverAndClosedRunsNoMore) {
+  stop();
+  OperationRow left;
+  left.op_id = "op_left";
+  left.kind = "restore";
+  left.vm_id = "fuse-gone";
+  left.owner = "test";
+  left.lease_until = clock.wall();
+  left.created_at = left.updated_at = clock.wall();
+  write([&left](Tx& tx) -> base::Result<void> {
+    tx.insert_operation(left);
+    return {};
+  });
+  start();
+  settle();
+  EXPECT_EQ(meters.ended["restore cancelled"], 1);
+  EXPECT_EQ(meters.running["restore"], 0);
+}
+
 }  // namespace
 }  // namespace fusebox::fleet

@@ -24,8 +24,9 @@ Metric metric_of(EngineMeters::Count what) noexcept {
       return Metric::idle_vms_failed;
     case Count::vms_missing:
       return Metric::vms_missing_provider;
-    case Count::cycles:
     case Count::drift_corrected:
+      return Metric::allocations_corrected;
+    case Count::cycles:
       break;
   }
   return Metric::reconcile_cycles;
@@ -35,7 +36,7 @@ constexpr Metric kAlwaysShown[] = {
     Metric::orphans_destroyed,     Metric::orphans_failed,       Metric::orphans_dead_lettered,
     Metric::stuck_tasks_suspected, Metric::stuck_tasks_failed,   Metric::idle_vms_suspected,
     Metric::idle_vms_failed,       Metric::vms_missing_provider, Metric::reconcile_cycles,
-    Metric::secrets_persistent,
+    Metric::allocations_corrected, Metric::secrets_persistent,
 };
 
 }  // namespace
@@ -53,11 +54,10 @@ void RegistryMeters::boot_phase(std::string_view backend, std::string_view outco
   registry_.histogram(Metric::boot_duration, {backend, outcome, phase}).observe(seconds);
   if (phase == "schedule") registry_.histogram(Metric::scheduling_duration).observe(seconds);
 }
-void RegistryMeters::operation_started(std::string_view kind) {
-  registry_.gauge(Metric::operations_running, {kind}).add(1);
+void RegistryMeters::operation_running(std::string_view kind, int by) {
+  registry_.gauge(Metric::operations_running, {kind}).add(by);
 }
 void RegistryMeters::operation_ended(std::string_view kind, std::string_view outcome) {
-  registry_.gauge(Metric::operations_running, {kind}).add(-1);
   registry_.counter(Metric::operations, {kind, outcome}).add();
 }
 void RegistryMeters::takeover(std::string_view kind) {
@@ -77,7 +77,7 @@ void RegistryMeters::secrets_persistent() {
   registry_.counter(Metric::secrets_persistent).add();
 }
 void RegistryMeters::count(Count what, std::uint64_t by) {
-  if (what != Count::drift_corrected) registry_.counter(metric_of(what)).add(by);
+  registry_.counter(metric_of(what)).add(by);
 }
 void RegistryMeters::reconcile_took(double seconds) {
   registry_.histogram(Metric::reconcile_duration).observe(seconds);

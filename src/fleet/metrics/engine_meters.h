@@ -14,7 +14,7 @@ class RegistryMeters final : public EngineMeters {
  public:
   explicit RegistryMeters(Registry& registry);
   void boot_phase(std::string_view backend, std::string_view outcome, std::string_view phase, double seconds) override;
-  void operation_started(std::string_view kind) override;
+  void operation_running(std::string_view kind, int by) override;
   void operation_ended(std::string_view kind, std::string_view outcome) override;
   void takeover(std::string_view kind) override;
   void fence_rejected(std::string_view kind) override;

@@ -22,6 +22,7 @@ enum class Metric : std::uint8_t {
   idle_vms_suspected,
   idle_vms_failed,
   vms_missing_provider,
+  allocations_corrected,
   health_checked_vms,
   health_failing_vms,
   http_requests,

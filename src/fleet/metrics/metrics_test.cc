@@ -68,6 +68,24 @@ TEST(Registry, AHostThatIsGoneIsNotShown) {
   EXPECT_NE(registry.text().find("h1"), std::string::npos);
 }
 
+TEST(EngineMeters, CountCorrectionsAndWhatRuns) {
+  Registry registry;
+  RegistryMeters meters(registry);
+  EXPECT_TRUE(has_line(registry.text(), "orchestrator_reconcile_allocations_corrected_total 0"));
+  meters.count(EngineMeters::Count::drift_corrected, 2);
+  meters.count(EngineMeters::Count::cycles, 1);
+  meters.operation_running("create", 1);
+  meters.operation_running("create", 1);
+  meters.operation_running("create", -1);
+  meters.operation_ended("create", "done");
+  const std::string text = registry.text();
+  for (const char* line :
+       {"orchestrator_reconcile_allocations_corrected_total 2", "orchestrator_reconcile_cycles_total 1",
+        R"(orchestrator_operations_running{kind="create"} 1)",
+        R"(orchestrator_operations_total{kind="create",outcome="done"} 1)"})
+    EXPECT_TRUE(has_line(text, line)) << line;
+}
+
 TEST(EngineMeters, ShowWhatHostsKeepOfSnapshotsUntilTheyAreGone) {
   Registry registry;
   RegistryMeters meters(registry);
