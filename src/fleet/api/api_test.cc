@@ -193,6 +193,40 @@ TEST(Api, PutsErrorsIntoTheEnvelope) {
   EXPECT_EQ(internal.message(), "internal error");
 }
 
+// Which of the two would hold? Readers on the way may have decided otherwise: neither does.
+TEST(Api, RefusesBodiesThatNameAKeyTwice) {
+  ApiServer server;
+  server.add_environment("fuse-a");
+  struct Case {
+    const char *method, *target, *body;
+    const char* key;
+    int column;
+  };
+  constexpr Case kCases[] = {
+      {"POST", "/v1/environments", R"({"task_id":"x","task_id":"y"})", "task_id", 16},
+      {"POST", "/v1/environments", R"({"task_id":"x","spec":{"cpus":1,"cpus":64}})", "cpus", 33},
+      {"POST", "/v1/environments", R"({"task_id":"x","secrets":{"A":"1","A":"2"}})", "A", 35},
+      {"POST", "/v1/environments", R"({"task_id":"x","task\u005fid":"y"})", "task_id", 16},
+      {"POST", "/v1/environments", R"({"task_id":"x","unknown":[{"a":1,"a":1}]})", "a", 34},
+      {"POST", "/v1/environments/fuse-a?action=exec", R"({"cmd":["a"],"cmd":["b"]})", "cmd", 14},
+      {"POST", "/v1/environments/fuse-a?action=fork", R"({"comment":"a","comment":"b"})", "comment", 16},
+      {"POST", "/v1/environments/fuse-a/snapshots", R"({"comment":"a","comment":"b"})", "comment", 16},
+      {"PUT", "/v1/environments/fuse-a/secrets", R"({"secrets":{},"secrets":{"A":"1"}})", "secrets", 15},
+      {"POST", "/v1/hosts", R"({"id":"h","id":"g"})", "id", 11},
+      {"POST", "/v1/hosts/h?action=drain", R"({"evict":false,"evict":true})", "evict", 16},
+      {"POST", "/v1/api-keys", R"({"scopes":["read"],"scopes":["*"]})", "scopes", 20},
+      {"POST", "/login", R"({"token":"a","token":"b"})", "token", 14},
+  };
+  for (const Case& c : kCases) {
+    SCOPED_TRACE(std::string(c.target) + " " + c.body);
+    const Received answer = server.ask(c.method, c.target, c.body);
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_EQ(answer.code(), "invalid_argument");
+    EXPECT_EQ(answer.message(), "invalid JSON body: line 1, column " + std::to_string(c.column) + ": key \"" + c.key +
+                                    "\" is given twice; each key may stand once in an object");
+  }
+}
+
 TEST(Api, LogsOneLineForWritesAndRefusals) {
   ApiServer server;
   server.get("/v1/hosts");
