@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace fusebox::fleet {
 
 struct ApiOptions {
@@ -22,6 +24,7 @@ struct ApiOptions {
   std::int64_t rate_limit_rps = 0;  // per principal, 0 = off
   std::uint64_t exec_output_bytes_max = 8u << 20;
   std::int64_t script_timeout_max_seconds = 55;
+  base::Nanos event_stall{std::chrono::seconds{30}};  // contract 7: of a listener that takes nothing
   // Brings gauges up to date before they are shown; may be empty.
   std::function<void()> refresh_metrics{};
 };

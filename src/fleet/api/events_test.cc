@@ -1,5 +1,9 @@
 // Event streams: where they begin, what they bring, how they end (contract 7).
 #include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
 
 #include "base/bytes.h"
 #include "fleet/api/api_test_support.h"
@@ -175,6 +179,50 @@ TEST(Events, LoseNothingForASlowReader) {
   for (std::uint64_t seq = 1; seq <= kEvents + 1; ++seq) {
     ASSERT_THAT(slow.frame(), StartsWith("id: " + id_text(row, seq)));
   }
+}
+
+std::uint64_t resident_bytes() {
+  std::ifstream pages("/proc/self/statm");
+  std::uint64_t all = 0, resident = 0;
+  pages >> all >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+TEST(Events, ThatNobodyEverReadsCostNoMemoryAndTheirStreamsAreClosed) {
+  EXPECT_EQ(ApiOptions{}.event_stall, base::Nanos{30s});
+  ApiServerOptions options;
+  options.api.event_stall = 300ms;
+  ApiServer server(std::move(options));
+  const EnvironmentRow row = server.add_environment("fuse-a");
+  constexpr std::size_t kListeners = 64;
+  std::vector<std::unique_ptr<Talk>> silent;
+  for (std::size_t count = 0; count < kListeners; ++count) {
+    silent.push_back(std::make_unique<Talk>(server.port()));
+    silent.back()->send("GET", "/v1/environments/fuse-a/events", {{"Authorization", "Bearer " + std::string(kMaster)}},
+                        {});
+  }
+  const auto listening = [&server](std::size_t count) {
+    const std::string wanted = "orchestrator_sse_subscribers " + std::to_string(count) + "\n";
+    return http::test::comes_true([&] { return server.get("/metrics").body.find(wanted) != std::string::npos; });
+  };
+  ASSERT_TRUE(listening(kListeners));
+  const std::uint64_t before = resident_bytes();
+  std::uint64_t most = before;
+  // Far more than their sockets hold: kept for each of them it would be 1.3 GB.
+  const std::string filler(20'000, 'x');
+  for (int batch = 0; batch < 20; ++batch) {
+    server.write([&filler](Tx& tx) -> base::Result<void> {
+      for (int event = 0; event < 50; ++event)
+        tx.append_env_event("fuse-a", "state", R"({"event":"state","error":")" + filler + "\"}");
+      return {};
+    });
+    most = std::max(most, resident_bytes());
+  }
+  EXPECT_TRUE(listening(0)) << "who takes nothing is closed";
+  EXPECT_LT(std::max(most, resident_bytes()) - before, 500u << 20);
+  // It cost nobody else anything: the last event is there for who reads.
+  Listener reader(server, "/v1/environments/fuse-a/events");
+  EXPECT_THAT(reader.frame(), StartsWith("id: " + id_text(row, 1001)));
 }
 
 TEST(Events, ReachAllListenersOfAllLoops) {

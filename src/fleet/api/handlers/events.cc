@@ -15,7 +15,6 @@ namespace fusebox::fleet::handle {
 namespace {
 
 constexpr std::string_view kKeepAlive = ": keepalive\n\n";
-constexpr std::chrono::seconds kStall{30};  // contract 7
 
 // Where a stream begins.
 struct Start {
@@ -123,7 +122,7 @@ base::Task<Answer> events(Call& call) {
   if (start.way == Start::Way::unknown) co_return refuse(404, "vm " + vm_id + " not found", Details{{"vm_id", vm_id}});
   subscription.start(start.after);
   if (start.way == Start::Way::replay) subscription.only_the_table();
-  auto stream = co_await call.http.respond_streaming(event_head(call), kStall);
+  auto stream = co_await call.http.respond_streaming(event_head(call), call.services.options.event_stall);
   if (!stream) co_return sent_reply();
   if (start.way == Start::Way::resume) subscription.look_once();
   bool open = true;
