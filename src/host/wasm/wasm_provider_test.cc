@@ -2,7 +2,9 @@
 
 #include <array>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "host/provider_conformance_test_support.h"
 #include "host/wasm/layer_stack.h"
@@ -306,6 +308,65 @@ TEST_F(WasmTest, GuestsSeeSecretsAndFileRoutesDoNot) {
   EXPECT_EQ(get("b", "/peek"), "(not_found)");
   EXPECT_EQ(get("b", "/up/passwd"), "(not_found)");
   put("b", "/etc-is/mine", "x");
+}
+
+// A program that makes one symbolic link and ends with the call's errno.
+std::string links(const std::string& name, const std::string& target) {
+  const auto number = [](std::size_t of) { return "(i32.const " + std::to_string(of) + ")"; };
+  return R"((module
+      (import "wasi_snapshot_preview1" "path_symlink" (func $link (param i32 i32 i32 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) ")" +
+         target + R"(") (data (i32.const 1024) ")" + name + R"(")
+      (func (export "_start") (call $exit (call $link )" +
+         number(0) + number(target.size()) + number(3) + number(1024) + number(name.size()) + "))))";
+}
+
+TEST_F(WasmTest, UploadsStayInsideWhateverLinksTheGuestMakes) {
+  tools();
+  const std::filesystem::path outside = maker.root() / "outside";
+  std::filesystem::create_directories(outside);
+  const auto victim = [&] { return *base::read_file(outside / "victim", 100); };
+  ASSERT_TRUE(base::write_file_atomic(outside / "victim", base::as_bytes("untouched"), 0644));
+  put("a", "/fuse/secrets.json", "s3cr3t");
+  const std::string up = "../../../../../../../../../../../..";
+  const std::pair<std::string, std::string> made[] = {
+      {"file", (outside / "victim").string()},
+      {"folder", outside.string()},
+      {"up", up + outside.string()},
+      {"root", "/"},
+      {"peek", "/fuse/secrets.json"},
+      {"secrets", "/fuse"},
+      {"loop", "loop"},
+      {"proc", "/proc/self/cwd"},
+      {"state", (maker.root() / "state").string()},
+  };
+  for (const auto& [name, target] : made) {
+    const base::Bytes module = test::wat(links(name, target));
+    put("a", "/mk.wasm", std::string(base::as_text(module)));
+    const auto done = exec("a", {"/mk.wasm"});
+    ASSERT_TRUE(done) << done.error().message;
+    ASSERT_EQ(done->exit.exit_code, 0) << name << ": " << done->err;
+  }
+  const std::set<std::filesystem::path> before{std::filesystem::directory_iterator(outside), {}};
+  for (const std::string path :
+       {"/file", "/folder/victim", "/folder/new", "/up/victim", "/up/new", "/root/file2", "/peek",
+        "/secrets/secrets.json", "/secrets/new", "/loop", "/loop/x", "/proc/victim", "/proc/new", "/state/new"}) {
+    SCOPED_TRACE(path);
+    const auto done = await(provider().upload({}, "a", path, "taken over", {}));
+    EXPECT_EQ(victim(), "untouched");
+    // It is where the file routes find it again, or it was refused in so many words.
+    if (done)
+      EXPECT_EQ(get("a", path), "taken over");
+    else
+      EXPECT_NE(done.error().message, "");
+    (void)await(provider().remove_file({}, "a", path, true));
+    EXPECT_EQ(victim(), "untouched") << "nor does a removal follow it";
+  }
+  EXPECT_EQ((std::set<std::filesystem::path>{std::filesystem::directory_iterator(outside), {}}), before);
+  EXPECT_FALSE(std::filesystem::exists(maker.root() / "state" / "new"));
+  EXPECT_EQ(exec("a", {"tools", "cat", "/fuse/secrets.json"})->out, "s3cr3t") << "what is secret is not overwritten";
 }
 
 TEST_F(WasmTest, StorageIsBounded) {
