@@ -8,7 +8,7 @@
 
 namespace fusebox::cli::bench {
 
-Rows measure_fleet_sandboxes(const Conditions& conditions);  // fleet.first_output, .exec, .fork, .idle
+Rows measure_fleet_sandboxes(const Conditions& conditions);  // fleet.first_output, .exec, .fork*, .idle
 Rows measure_fleet_creates(const Conditions& conditions);    // fleet.create*, fleet.destroy*
 Rows measure_fleet_reads(const Conditions& conditions);      // fleet.get*, .list*, .restart: among 100,000
 Rows measure_fleet_events(const Conditions& conditions);     // fleet.events*
