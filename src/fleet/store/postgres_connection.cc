@@ -12,6 +12,7 @@
 
 #include "fleet/store/batch.h"
 #include "fleet/store/codec.h"
+#include "fleet/store/failure_class.h"
 #include "fleet/store/store.h"
 
 namespace fusebox::fleet {
@@ -65,8 +66,10 @@ class PostgresRow final : public sql::Row {
   int row_;
 };
 
+constexpr std::string_view kDiskFull = "53100";
+
 base::Errc code_of(std::string_view state) {
-  if (state == "53100" || state.starts_with("532") || state.starts_with("54")) return base::Errc::exhausted;
+  if (state == kDiskFull || state.starts_with("532") || state.starts_with("54")) return base::Errc::exhausted;
   if (state.starts_with("08") || state.starts_with("53") || state.starts_with("57") || state == "25006" ||
       state.starts_with("40") || state == "55P03" || state.starts_with("58")) {
     return base::Errc::unavailable;
@@ -190,6 +193,7 @@ base::Error PostgresConnection::server_error(const PGresult* result) const {
     return {base::Errc::unavailable, one_line(PQerrorMessage(connection_.get())), {}, nullptr};
   }
   const std::string_view state = raw_state;
+  if (state == kDiskFull) return {base::Errc::exhausted, std::string(kStoreFull), {}, nullptr};
   base::Error error{code_of(state), one_line(PQresultErrorMessage(result)), {}, nullptr};
   const char* const constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
   // Two replicas numbered a log line at the same moment.

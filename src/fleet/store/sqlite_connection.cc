@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "fleet/store/failure_class.h"
 #include "fleet/store/sqlite_log_vfs.h"
 
 namespace fusebox::fleet {
@@ -113,6 +114,7 @@ base::Result<void> SqliteConnection::configure(const SqliteSettings& settings) {
 
 base::Error SqliteConnection::error(std::string_view step) const {
   const int result = sqlite3_extended_errcode(handle_.get());
+  if ((result & 0xff) == SQLITE_FULL) return {base::Errc::exhausted, std::string(kStoreFull), {}, nullptr};
   std::string message(step);
   message.append(": ").append(sqlite3_errmsg(handle_.get()));
   return {code_of(result), std::move(message), {}, nullptr};

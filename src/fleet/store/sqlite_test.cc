@@ -121,6 +121,8 @@ TEST_F(SqliteFile, AFullDiskRefusesClearlyAndLosesNothing) {
     if (!outcome) break;
   }
   EXPECT_FAILS(Errc::exhausted, "", outcome);
+  EXPECT_EQ(outcome.error().message,
+            "the store is full; nothing was changed; try again when there is room on its disk");
   EXPECT_GT(written, 20u);
   StoreStatus status = store->probe();
   auto count = store->get([](Reader& reader) { return reader.count_environments({}); });
