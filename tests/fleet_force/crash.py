@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-from fleet import Client, Fleet, Postgres, run_tests, wait_for
+from fleet import Client, Fleet, Postgres, host_token, run_tests, wait_for
 
 # The steps the engine makes durable, each reached by the load below (src/fleet/engine).
 STEPS = ["intent", "host_created", "agent_started", "running", "destroy_recorded", "removed", "drain_recorded",
@@ -83,7 +83,7 @@ def on_hosts(hosts):
     """What really is on the hosts, by asking them."""
     found = {}
     for name, host in hosts.items():
-        client = Client(host.port, token=f"token-of-{name}")
+        client = Client(host.port, token=host_token(name))
         status, listed = client.call("GET", "/v1/vm?prefix=fuse-")
         assert status == 200, (status, listed)
         for vm in listed["vms"]:

@@ -1,13 +1,13 @@
 """What the tests that use real processes share: servers, hosts, a database, and plain HTTP to them.
 
-Every process is started in a folder of its own, waited for by its own word, and killed when the test ends.
+Every process is started in a folder of its own, waited for by its own word, and killed when the test ends. Before that,
+what the test produced is searched for the secrets it was given: `Fleet.search_for_secrets`.
 """
 import base64
 import contextlib
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -16,7 +16,23 @@ import tempfile
 import time
 from pathlib import Path
 
+# What nothing may show: each is a value of its own, so that a find says which of them it was.
 TOKEN = "master-token-of-the-tests"
+ENCRYPTION_KEY = "5ec2e7" * 10 + "abcd"
+HOST_TOKEN = "token-of-host-"  # and the host's name
+SECRET = "secret-value-of-the-tests"
+
+REFUSALS = []  # the bodies of every answer from 400 up that a client of this process was given
+
+
+def host_token(name):
+    return HOST_TOKEN + name
+
+
+def texts_of(secret):
+    """The forms in which a secret could be found: as it is, and as base64 and hexadecimal digits of it."""
+    raw = secret.encode()
+    return [raw, base64.b64encode(raw[:len(raw) // 3 * 3]), raw.hex().encode()]
 
 
 def free_port():
@@ -28,12 +44,12 @@ def free_port():
 class Process:
     """A child in a process group of its own, with its output kept in a file."""
 
-    def __init__(self, argv, env, log):
+    def __init__(self, argv, env, log, stdin=subprocess.DEVNULL, preexec=None):
         self.log = Path(log)
         self.out = open(self.log, "ab")
         self.child = subprocess.Popen(
-            argv, env={**os.environ, **env}, stdout=self.out, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, start_new_session=True)
+            argv, env={**os.environ, **env}, stdout=self.out, stderr=subprocess.STDOUT, stdin=stdin,
+            start_new_session=True, preexec_fn=preexec)
 
     def text(self):
         return self.log.read_text(errors="replace")
@@ -67,10 +83,11 @@ class Client:
         self.connection = None
 
     def call(self, method, path, body=None, headers=None):
-        payload = json.dumps(body).encode() if body is not None else None
+        """`body`: bytes as they are, anything else as JSON."""
+        payload = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         send = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         if payload is not None:
-            send["Content-Type"] = "application/json"
+            send["Content-Type"] = "application/octet-stream" if isinstance(body, bytes) else "application/json"
         send.update(headers or {})
         fresh = self.connection is None
         if fresh:
@@ -83,6 +100,8 @@ class Client:
             self.connection.close()
             self.connection = None
             raise
+        if reply.status >= 400:
+            REFUSALS.append(data)
         parsed = None
         if data and reply.headers.get("Content-Type", "").startswith("application/json"):
             parsed = json.loads(data)
@@ -122,32 +141,74 @@ class Fleet:
         self.folder.chmod(0o755)
         self.processes = []
         self.count = 0
+        self.secrets = set()  # beside those of this file: keys the server made, and the like
+        REFUSALS.clear()
 
     def __enter__(self):
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None:
+                self.search_for_secrets()
+        finally:
+            for process in self.processes:
+                if process.alive():
+                    process.kill()
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def search_for_secrets(self):
+        """Logs, databases and whatever else was written; metrics and audit logs; refusals; arguments of processes."""
+        wanted = {TOKEN, ENCRYPTION_KEY, HOST_TOKEN, SECRET, *self.secrets}
+        texts = [text for secret in wanted for text in texts_of(secret)]
+        found = []
+
+        def search(where, data):
+            for text in texts:
+                at = data.find(text)
+                if at >= 0:
+                    found.append(f"{where}: {data[max(0, at - 60):at + len(text)]!r}")
+        for path in self.folder.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # a log of the database that was just recycled
+                if path.is_file() and not path.is_symlink():
+                    search(path, path.read_bytes())
+        for refusal in REFUSALS:
+            search("a refusal", refusal)
         for process in self.processes:
-            if process.alive():
-                process.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+            search(f"the arguments of {process.log.name}", process.arguments)
+            if not process.alive():
+                continue
+            if process.is_ours:
+                search(f"/proc of {process.log.name}", Path(f"/proc/{process.child.pid}/cmdline").read_bytes())
+            client = getattr(process, "client", None)
+            for path in ("/metrics", "/v1/audit?limit=200", "/v1/operations?limit=200", "/v1/dead-letters",
+                         "/v1/hosts", "/v1/environments?limit=200", "/v1/api-keys") if client else ():
+                with contextlib.suppress(OSError, http.client.HTTPException):
+                    answer = client.call("GET", path)[1]
+                    search(path, answer if isinstance(answer, bytes) else json.dumps(answer).encode())
+        assert not found, "secrets in clear:\n  " + "\n  ".join(found[:10])
 
     def _log(self, name):
         self.count += 1
         return self.folder / f"{self.count}-{name}.log"
 
-    def run(self, name, argv, env=None):
-        process = Process(argv, env or {}, self._log(name))
+    def run(self, name, argv, env=None, **how):
+        process = Process(argv, env or {}, self._log(name), **how)
+        process.is_ours = str(argv[0]) == self.command
+        process.arguments = "\0".join(map(str, argv)).encode() if process.is_ours else b""
         self.processes.append(process)
         return process
 
+    def serve_settings(self, port, database="", data=None, image_store=None):
+        return {
+            "ORCH_AUTH_TOKEN": TOKEN, "TOKEN_ENCRYPTION_KEY": ENCRYPTION_KEY, "ORCH_LISTEN": f"127.0.0.1:{port}",
+            "ORCH_DATA_DIR": str(data or self.folder / "data"), "DATABASE_URL": database,
+            "FUSEBOX_DATA": str(image_store or self.folder / "user"),
+        }
+
     def serve(self, port=None, database="", data=None, env=None, wait=True, image_store=None):
         port = port or free_port()
-        settings = {
-            "ORCH_AUTH_TOKEN": TOKEN, "TOKEN_ENCRYPTION_KEY": "ab" * 32, "ORCH_LISTEN": f"127.0.0.1:{port}",
-            "ORCH_DATA_DIR": str(data or self.folder / "data"), "DATABASE_URL": database,
-            "FUSEBOX_DATA": str(image_store or self.folder / "user"), **(env or {}),
-        }
+        settings = {**self.serve_settings(port, database, data, image_store), **(env or {})}
         process = self.run("serve", [self.command, "serve"], settings)
         process.port = port
         process.client = Client(port)
@@ -158,7 +219,7 @@ class Fleet:
     def host(self, name, server, backend="stub", port=None, data=None, env=None, vm_count=10_000, image_store=None):
         port = port or free_port()
         settings = {
-            "FC_AGENT_TOKEN": f"token-of-{name}", "FC_AGENT_PORT": str(port), "FC_AGENT_BIND": "127.0.0.1",
+            "FC_AGENT_TOKEN": host_token(name), "FC_AGENT_PORT": str(port), "FC_AGENT_BIND": "127.0.0.1",
             "PUBLIC_HOST": "127.0.0.1", "FC_DIR": str(data or self.folder / f"host-{name}"),
             "FUSEBOX_HOST_BACKEND": backend, "FUSEBOX_SERVER_URL": f"http://127.0.0.1:{server.port}",
             "FUSEBOX_SERVER_TOKEN": TOKEN, "FUSEBOX_HOST_ID": name, "FUSEBOX_HOST_VM_COUNT": str(vm_count),

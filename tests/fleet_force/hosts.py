@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from fleet import TOKEN, Fleet, free_port, run_tests, wait_for
+from fleet import TOKEN, Fleet, free_port, host_token, run_tests, wait_for
 
 CURVE = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
 
@@ -42,7 +42,7 @@ class Authority:
 def agent(fleet, port, certificate, clients=None):
     """An agent that registers itself nowhere."""
     settings = {
-        "FC_AGENT_TOKEN": "token-of-h1", "FC_AGENT_PORT": str(port), "FC_AGENT_BIND": "127.0.0.1",
+        "FC_AGENT_TOKEN": host_token("h1"), "FC_AGENT_PORT": str(port), "FC_AGENT_BIND": "127.0.0.1",
         "PUBLIC_HOST": "127.0.0.1", "FC_DIR": str(fleet.folder / "host"), "FUSEBOX_HOST_BACKEND": "stub",
         "FC_AGENT_TLS_CERT": str(certificate[0]), "FC_AGENT_TLS_KEY": str(certificate[1]),
         "FUSEBOX_DATA": str(fleet.folder / "user"),
@@ -74,7 +74,7 @@ def both_sides(command):
         def register(**tls):
             fields = {name: path.read_text() if hasattr(path, "read_text") else path for name, path in tls.items()}
             return server.client.call("POST", "/v1/hosts", {
-                "id": "h1", "url": f"https://127.0.0.1:{port}", "token": "token-of-h1", "backend": "stub",
+                "id": "h1", "url": f"https://127.0.0.1:{port}", "token": host_token("h1"), "backend": "stub",
                 "capacity": {"vm_count": 5}, "tls": fields})
 
         refused = {
@@ -148,7 +148,8 @@ def second_signal(command):
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         with socket.create_connection(("127.0.0.1", port)) as plain, context.wrap_socket(plain) as slow:
-            slow.sendall(b"POST /v1/vm HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token-of-h1\r\nContent-Length: 9\r\n\r\n")
+            slow.sendall(b"POST /v1/vm HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + host_token("h1").encode()
+                         + b"\r\nContent-Length: 9\r\n\r\n")
             host.child.send_signal(signal.SIGTERM)
             time.sleep(0.3)
             host.child.send_signal(signal.SIGTERM)
