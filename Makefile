@@ -6,7 +6,7 @@ PREFIX ?= /usr/local
 PART ?=
 TARGET ?=
 
-.PHONY: help setup build demo test bench fuzz soak schemathesis asan tsan lint format docs install clean
+.PHONY: help setup build demo test bench fuzz soak crash schemathesis asan tsan lint format docs install clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,9 @@ fuzz: setup      ## every fuzz target for SECONDS=60 each (TARGET=meter for one)
 
 soak: build      ## a container started and ended CYCLES=100000 times: nothing grows
 	@FUSEBOX_CYCLES=$(or $(CYCLES),100000) build/release/test_container --gtest_filter=Hostile.StartAndExitOverAndOverGrowsNothing
+
+crash: build     ## kill -9 at every durable step of the control plane, with SQLite and with PostgreSQL; about six minutes
+	@python3 tests/fleet_force/crash.py build/release/fusebox build/release/images all
 
 schemathesis: build ## a schema fuzzer (from the Python package index) against the live control plane
 	@scripts/schemathesis.sh build/release/fusebox

@@ -4,7 +4,9 @@ if(NOT BUILD_TESTING OR FUSEBOX_SANITIZE)
 endif()
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(force "${CMAKE_CURRENT_SOURCE_DIR}/tests/fleet_force")
-add_test(NAME test_fleet_crash COMMAND ${Python3_EXECUTABLE} "${force}/crash.py" "$<TARGET_FILE:fusebox>")
+# Each step on one of the two stores; `make crash` tries all of them on both.
+add_test(NAME test_fleet_crash
+  COMMAND ${Python3_EXECUTABLE} "${force}/crash.py" "$<TARGET_FILE:fusebox>" "${CMAKE_BINARY_DIR}/images")
 add_test(NAME test_fleet_replicas COMMAND ${Python3_EXECUTABLE} "${force}/replicas.py" "$<TARGET_FILE:fusebox>")
 add_test(NAME test_fleet_hosts
   COMMAND ${Python3_EXECUTABLE} "${force}/hosts.py" "$<TARGET_FILE:fusebox>" "${CMAKE_BINARY_DIR}/images")
