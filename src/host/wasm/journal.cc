@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -263,13 +264,32 @@ Result<void> Journal::rewrite(const KeptState& state) {
   base::Fd file = base::Fd::adopt(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
   if (!file) return base::fail(base::errno_error("opening " + path_.string(), errno));
   file_ = std::move(file);
+  bytes_ = text.size();
   lines_ = lines;
+  torn_ = false;
   return {};
 }
 
 Result<void> Journal::append(const std::string& line) {
+  FB_CHECK(cut());
+  auto written = base::write_all(file_.get(), base::as_bytes(line));
+  if (!written) {
+    torn_ = true;
+    (void)cut();  // else before the next line
+    return base::within("writing " + path_.string(), std::move(written));
+  }
+  bytes_ += line.size();
   ++lines_;
-  return base::within("writing " + path_.string(), base::write_all(file_.get(), base::as_bytes(line)));
+  return {};
+}
+
+// What there is of a line that failed goes: the next one would join it, and be left out with it.
+Result<void> Journal::cut() {
+  if (!torn_) return {};
+  if (::ftruncate(file_.get(), static_cast<off_t>(bytes_)) != 0)
+    return base::fail(base::errno_error("cutting " + path_.string(), errno));
+  torn_ = false;
+  return {};
 }
 
 Result<void> Journal::put(const KeptEnvironment& environment) {

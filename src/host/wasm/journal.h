@@ -2,8 +2,8 @@
 //
 // A line is appended before its call answers, by one write without fsync: it survives the end of the process, not that of
 // the machine. After a power cut a record may be missing; the control plane's store is what counts then, and an
-// environment that is missing here is reported as missing. A line that was torn is left out. The file is written anew at
-// every start, and when most of it is history.
+// environment that is missing here is reported as missing. A line that was torn is left out, and one that failed (a full
+// disk) is taken back. The file is written anew at every start, and when most of it is history.
 //
 // Owner    the file; locked, so that two processes cannot share a state folder.
 // Threads  one thread.
@@ -71,11 +71,14 @@ class Journal {
   static constexpr std::size_t kHistoryMin = 65'536;  // some 10 MB: below it nobody minds
   Journal(std::filesystem::path path, base::Fd lock) noexcept : path_(std::move(path)), lock_(std::move(lock)) {}
   base::Result<void> append(const std::string& line);
+  base::Result<void> cut();
 
   const std::filesystem::path path_;
   base::Fd lock_;
   base::Fd file_;
+  std::uint64_t bytes_ = 0;  // of whole lines
   std::size_t lines_ = 0;
+  bool torn_ = false;  // a part of a line comes after them
 };
 
 }  // namespace fusebox::host
