@@ -248,10 +248,22 @@ TEST_F(Reference, ExecTakesEnvironmentFolderAndInputThroughAShell) {
 TEST_F(Reference, AnSshFailureIsNoExitStatus) {
   ASSERT_TRUE(create("a"));
   ProcessSpec spec;
-  spec.argv = {"sh", "-c", "echo 'ssh: connect to host 10.200.1.2 port 22: Connection refused' >&2; exit 255"};
-  EXPECT_EQ(await(remote->exec({}, "a", spec)).error().code, base::Errc::unavailable);
-  spec.argv = {"sh", "-c", "exit 255"};
-  EXPECT_EQ(await(remote->exec({}, "a", spec))->exit.exit_code, 255);
+  const auto ending = [&](std::string said) {
+    spec.argv = {"sh", "-c", std::move(said) + "; exit 255"};
+    return await(remote->exec({}, "a", spec));
+  };
+  for (const char* line : {"echo 'ssh: connect to host 10.200.1.2 port 22: Connection refused' >&2",
+                           "echo 'kex_exchange_identification: read: Connection reset by peer' >&2",
+                           "echo out; echo 'Connection closed by 10.200.1.2 port 22' >&2",
+                           "echo out; printf 'err\\nclient_loop: send disconnect: Broken pipe\\r\\n' >&2",
+                           "echo out; echo 'Connection to 10.200.1.2 closed by remote host.' >&2"}) {
+    const auto lost = ending(line);
+    ASSERT_FALSE(lost) << line;
+    EXPECT_EQ(lost.error().code, base::Errc::unavailable);
+  }
+  for (const char* line : {"true", "echo 'Connection to the database failed' >&2", "echo out; echo 'ssh: its own' >&2",
+                           "echo 'Connection closed by peer' >&2; echo 'giving up' >&2"})
+    EXPECT_EQ(ending(line)->exit.exit_code, 255) << line;
 }
 
 TEST_F(Reference, AProcessIsShownAsAStreamWhenItHasEnded) {

@@ -7,6 +7,7 @@
 #include "host/wire/remote_process.h"
 #include "host/wire/remote_wire.h"
 #include "host/wire/requests.h"
+#include "host/wire/status.h"
 #include "http/server/router.h"
 
 namespace fusebox::host {
@@ -29,6 +30,23 @@ bool needs_shell(const ProcessSpec& spec) {
 // control-plane.md 9.4: what an agent that quotes badly may be told.
 bool is_safe_argument(std::string_view text) {
   return quoted_argument(text) == text || text.empty();
+}
+
+std::string_view last_line(std::string_view text) {
+  while (text.ends_with('\n') || text.ends_with('\r')) text.remove_suffix(1);
+  return text.substr(text.rfind('\n') + 1);
+}
+
+// What ssh(1) says last when it did not connect, or lost its connection: not what its command did.
+bool is_lost_connection(std::string_view line, bool before_output) {
+  constexpr std::string_view kBefore[] = {"ssh: ", "kex_exchange_identification: "};
+  constexpr std::string_view kAnyTime[] = {"Connection closed by ", "Connection reset by ",
+                                           "client_loop: send disconnect: ", "Timeout, server "};
+  const auto begins = [line](std::string_view text) { return line.starts_with(text); };
+  if (before_output && std::ranges::any_of(kBefore, begins)) return true;
+  if (std::ranges::any_of(kAnyTime, begins)) return true;
+  return line.starts_with("Connection to ") &&
+         (line.ends_with(" closed.") || line.ends_with(" closed by remote host."));
 }
 
 std::string stream_query(const ProcessSpec& spec) {
@@ -91,8 +109,9 @@ Task<Result<ExecResult>> RemoteProvider::exec(CallContext context, std::string v
   if (old) {
     const bool late = wire_->loop().clock().monotonic() - began >= spec.timeout;
     if (result->exit.exit_code == kTimedOut && late) result->exit.timed_out = true;
-    if (result->exit.exit_code == kSshFailed && result->out.empty() && result->err.starts_with("ssh: "))
-      co_return wire_fail(Errc::unavailable, "the agent does not reach the guest: " + result->err.substr(0, 256), 200);
+    const std::string_view last = last_line(result->err);
+    if (result->exit.exit_code == kSshFailed && is_lost_connection(last, result->out.empty()))
+      co_return wire_fail(Errc::unavailable, "the agent does not reach the guest: " + short_text(last), 200);
   }
   co_return std::move(*result);
 }
