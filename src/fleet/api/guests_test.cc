@@ -4,6 +4,7 @@
 #include "base/bytes.h"
 #include "fleet/api/api_test_support.h"
 #include "fleet/api/frame/services.h"
+#include "host/api/too_large.h"
 #include "http/frames.h"
 
 namespace fusebox::fleet::test {
@@ -62,6 +63,12 @@ TEST_F(Guests, ExecRefusesInTheOrderOfTheContract) {
   EXPECT_EQ(unsupported.status, 501);
   EXPECT_EQ(unsupported.code(), "unimplemented");
   provider().fails = base::Error{base::Errc::unavailable, "host is gone", {}, nullptr};
+  EXPECT_EQ(server_.ask("POST", kExec, R"({"cmd":["a"]})").status, 503);
+  provider().fails = host::too_large("a command has at most 1 MiB").error();
+  const Received large = server_.ask("POST", kExec, R"({"cmd":["a"]})");
+  EXPECT_EQ(large.status, 413);
+  EXPECT_EQ(large.code(), "payload_too_large");
+  provider().fails = base::Error{base::Errc::exhausted, "the host is full", {}, nullptr};
   EXPECT_EQ(server_.ask("POST", kExec, R"({"cmd":["a"]})").status, 503);
 }
 

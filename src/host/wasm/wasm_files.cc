@@ -5,6 +5,7 @@
 #include <cerrno>
 
 #include "base/wait.h"
+#include "host/api/too_large.h"
 #include "host/common/memory_file.h"
 #include "host/common/names.h"
 #include "host/common/paths.h"
@@ -45,7 +46,7 @@ class Writer final : public FileWriter {
   explicit Writer(Replace replace) noexcept : replace_(std::move(replace)) {}
   Task<Result<void>> write(std::string_view piece) override {
     if (piece.size() > kUploadBytesMax - bytes_.size())
-      co_return fail(Errc::exhausted, "a file may have " + std::to_string(kUploadBytesMax) + " bytes");
+      co_return too_large("a file may have " + std::to_string(kUploadBytesMax) + " bytes");
     bytes_ += piece;
     co_return Result<void>();
   }
@@ -67,7 +68,7 @@ Task<Result<void>> WasmProvider::upload(CallContext context, std::string vm, std
                                         std::optional<std::uint32_t>) {
   FB_CO_CHECK(check_path(path));
   if (bytes.size() > kUploadBytesMax)
-    co_return fail(Errc::exhausted, "a file may have " + std::to_string(kUploadBytesMax) + " bytes");
+    co_return too_large("a file may have " + std::to_string(kUploadBytesMax) + " bytes");
   auto used = co_await use(std::move(context), std::move(vm));
   FB_CO_TRY(WasmEnvironment * environment, std::move(used));
   const std::shared_ptr<LiveEnvironment> live = environment->live;

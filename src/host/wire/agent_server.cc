@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "base/bytes.h"
+#include "host/api/too_large.h"
 #include "host/common/names.h"
 #include "host/wire/agent_impl.h"
 #include "host/wire/status.h"
@@ -214,6 +215,7 @@ Task<void> AgentServer::Impl::handle(http::Exchange& exchange) {
     const base::Error& error = answer.error();
     const auto* failure = wire_failure(error);
     status = failure != nullptr && failure->status >= 400 ? failure->status : status_of(error.code);
+    if (error.name == kTooLarge) status = 413;
     if (status == 412) metrics.stale_generation();
     answer = text_answer(status, status == 412 ? "stale generation" : error.message);
   }

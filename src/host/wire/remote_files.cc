@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "host/api/deadlines.h"
+#include "host/api/too_large.h"
 #include "host/common/paths.h"
 #include "host/wire/fields.h"
 #include "host/wire/guest_shell.h"
@@ -127,7 +128,7 @@ class WireWriter final : public FileWriter {
   Task<Result<void>> write(std::string_view piece) override {
     const std::size_t most = has_route_ ? kAgentUploadBytesMax : kUploadedFileBytesMax;
     if (bytes_.size() + piece.size() > most)
-      co_return fail(Errc::exhausted, "a file of more than " + std::to_string(most) + " bytes cannot be sent");
+      co_return too_large("a file of more than " + std::to_string(most) + " bytes cannot be sent");
     bytes_.append(piece);
     co_return Result<void>();
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "host/api/deadlines.h"
+#include "host/api/too_large.h"
 #include "host/wire/guest_shell.h"
 #include "host/wire/records.h"
 #include "host/wire/remote_process.h"
@@ -79,7 +80,7 @@ Task<Result<void>> RemoteProvider::upload(CallContext context, std::string vm, s
                 .body = write_upload(path, bytes, mode),
                 .limit = kUploadLimit,
                 .retries = 1};
-  if (call.body.size() > kAgentUploadBytesMax) co_return fail(Errc::exhausted, "an upload has at most 64 MiB");
+  if (call.body.size() > kAgentUploadBytesMax) co_return too_large("an upload has at most 64 MiB");
   auto reply = co_await wire_->call(std::move(context), std::move(call));
   if (!reply) co_return std::unexpected(std::move(reply).error());
   co_return Result<void>();
@@ -100,7 +101,7 @@ Task<Result<ExecResult>> RemoteProvider::exec(CallContext context, std::string v
                 .path = vm_path(vm, "/exec"),
                 .body = write_exec_request(sent),
                 .limit = spec.timeout + kExecSlack};
-  if (call.body.size() > kAgentBodyBytesMax) co_return fail(Errc::exhausted, "a command has at most 1 MiB");
+  if (call.body.size() > kAgentBodyBytesMax) co_return too_large("a command has at most 1 MiB");
   const base::Nanos began = wire_->loop().clock().monotonic();
   auto document = co_await wire_->call_json(std::move(context), std::move(call));
   if (!document) co_return std::unexpected(std::move(document).error());
@@ -123,7 +124,7 @@ Task<Result<std::unique_ptr<ProcessStream>>> RemoteProvider::start_process(CallC
   if (!wire_->agent().has("exec-stream")) co_return process_by_exec(*this, wire_->loop(), context, vm, std::move(spec));
   std::string path = vm_path(vm, "/exec-stream") + stream_query(spec);
   if (path.size() > kTargetBytesMax)
-    co_return fail(Errc::exhausted, "a streamed command has at most 60 KiB; use exec for longer ones");
+    co_return too_large("a streamed command has at most 60 KiB; use exec for longer ones");
   auto upgraded = co_await wire_->upgrade(context, std::move(path), "fuse-exec/1");
   if (!upgraded) co_return std::unexpected(unless_unknown(std::move(upgraded).error(), "stream a process"));
   auto process = process_of(std::move(*upgraded), wire_->loop(), context.stop);
@@ -167,7 +168,7 @@ Task<Result<std::unique_ptr<http::ByteStream>>> RemoteProvider::attach(CallConte
   const bool joins = wire_->agent().joins_arguments();
   for (const std::string& argument : spec.argv)
     path += "&cmd=" + http::percent_encode(joins ? quoted_argument(argument) : argument);
-  if (path.size() > kTargetBytesMax) co_return fail(Errc::exhausted, "an attached command has at most 60 KiB");
+  if (path.size() > kTargetBytesMax) co_return too_large("an attached command has at most 60 KiB");
   auto upgraded = co_await wire_->upgrade(std::move(context), std::move(path), "fuse-attach/1");
   if (!upgraded) co_return std::unexpected(unless_unknown(std::move(upgraded).error(), "attach"));
   co_return std::move(upgraded->stream);

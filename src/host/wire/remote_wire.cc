@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "host/api/deadlines.h"
 #include "host/api/grant.h"
+#include "host/api/too_large.h"
 #include "host/wire/records.h"
 #include "host/wire/status.h"
 #include "http/retry.h"
@@ -49,6 +50,7 @@ base::Error status_error(const http::AsyncReply& reply) {
   auto failure = std::make_shared<WireFailure>();
   failure->status = reply.status;
   base::Error error{code_of(reply.status), short_text(reply.body), {}, std::move(failure)};
+  if (reply.status == 413) error.name = kTooLarge;
   if (reply.status == 401) error.message = "the agent rejected the token";
   if (error.message.empty()) error.message = "the agent answered with status " + std::to_string(reply.status);
   return error;

@@ -1,6 +1,7 @@
 #include "fleet/api/streams/guest_call.h"
 
 #include "fleet/api_error.h"
+#include "host/api/too_large.h"
 
 namespace fusebox::fleet {
 
@@ -31,6 +32,8 @@ base::Error provider_error(base::Error error, std::string_view vm_id) {
       status = 501;
       break;
     case base::Errc::exhausted:
+      status = error.name == host::kTooLarge ? 413 : 503;
+      break;
     case base::Errc::stopped:
     case base::Errc::unavailable:
       status = 503;

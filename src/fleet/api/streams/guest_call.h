@@ -1,7 +1,8 @@
 // Calls into a guest from a connection's loop: the lease, the provider and what they give live on the engine's executor.
 //
 // Threads  the functions are called and return at `home`; what they return may be held and dropped anywhere.
-// Errors   of the engine as they are; of a provider by their code: 501 unsupported, 503 unavailable or too late.
+// Errors   of the engine as they are; of a provider by their code: 413 too large, 501 unsupported, 503
+//          unavailable or too late.
 // Contract control-plane.md 5.4-5.6, 14.1
 #pragma once
 
