@@ -21,6 +21,11 @@ struct WasmHostOptions {
   std::filesystem::path state_dir;  // environments, layers, snapshots
   std::shared_ptr<engine::CodeCache> code_cache;
   std::string version = "0.0.0";
+  // Of pulls (host-agent.md 9.3, 15): the largest, where it is kept while it comes (empty: state_dir), how long its peer may
+  // say nothing.
+  std::uint64_t artifact_bytes_max = 64ull << 30;
+  std::filesystem::path artifact_dir;
+  base::Nanos artifact_io_limit = std::chrono::seconds(60);
 };
 
 base::Result<std::unique_ptr<Provider>> make_wasm_host(http::Loop& loop, const base::Clock& clock, base::Random& random,

@@ -27,11 +27,7 @@ namespace fs = std::filesystem;
 using Providers = std::map<std::string, std::unique_ptr<host::Provider>, std::less<>>;
 
 base::Result<std::unique_ptr<host::Provider>> wasm_provider(http::Loop& loop, const base::Clock& clock,
-                                                            base::Random& random, const fs::path& images,
-                                                            const fs::path& state) {
-  host::WasmHostOptions options;
-  options.image_dir = images;
-  options.state_dir = state;
+                                                            base::Random& random, host::WasmHostOptions options) {
   options.code_cache = open_code_cache({});
   options.version = std::string(version());
   return host::make_wasm_host(loop, clock, random, std::move(options));
@@ -47,7 +43,10 @@ std::unique_ptr<host::Provider> stub_provider(const base::Clock& clock, base::Ra
 base::Result<std::unique_ptr<host::ProviderSet>> make_providers(http::Loop& loop, const fusebox::fleet::Config& config,
                                                                 const base::Clock& clock, base::Random& random) {
   Providers local;
-  FB_TRY(local["wasm"], wasm_provider(loop, clock, random, data_root() / "images", fs::path(config.data_dir) / "wasm"));
+  host::WasmHostOptions wasm;
+  wasm.image_dir = data_root() / "images";
+  wasm.state_dir = fs::path(config.data_dir) / "wasm";
+  FB_TRY(local["wasm"], wasm_provider(loop, clock, random, std::move(wasm)));
   local["stub"] = stub_provider(clock, random);
   const http::Proxies proxies{config.http_proxy, config.https_proxy, config.no_proxy};
   if (!config.firecracker_url.empty()) {
@@ -133,7 +132,13 @@ int host(const HostArguments& arguments) {
       std::move(*options),
       [&](http::Loop& loop, const host::HostOptions& chosen) -> base::Result<std::unique_ptr<host::Provider>> {
         if (chosen.backend == "stub") return stub_provider(clock, random);
-        return wasm_provider(loop, clock, random, chosen.image_dir, chosen.data_dir / "wasm");
+        host::WasmHostOptions wasm;
+        wasm.image_dir = chosen.image_dir;
+        wasm.state_dir = chosen.data_dir / "wasm";
+        wasm.artifact_bytes_max = chosen.artifact_bytes_max;
+        wasm.artifact_dir = chosen.artifact_dir;
+        wasm.artifact_io_limit = chosen.artifact_io_limit;
+        return wasm_provider(loop, clock, random, std::move(wasm));
       });
 }
 

@@ -115,6 +115,9 @@ Result<HostOptions> host_options_from(const Environment& environment) {
   read.number("FC_AGENT_MAX_UPLOAD_BYTES", options.upload_bytes_max, 1024, 1u << 30);
   read.duration("FC_AGENT_REQUEST_TIMEOUT", options.request_limit);
   read.duration("FC_AGENT_ARTIFACT_TRANSFER_TIMEOUT", options.transfer_limit);
+  read.number("FC_AGENT_MAX_ARTIFACT_BYTES", options.artifact_bytes_max, 1024, kArtifactBytesMax);
+  read.duration("FC_AGENT_ARTIFACT_IO_TIMEOUT", options.artifact_io_limit);
+  read.path("FC_AGENT_ARTIFACT_TMP_DIR", options.artifact_dir);
   read.number("FC_AGENT_MAX_PARALLEL_BOOTS", options.parallel_boots_max, 1, 1024);
   read.text("FC_FLEET_ID", options.fleet_id);
   read.text("FUSEBOX_SERVER_URL", options.join.server_url);

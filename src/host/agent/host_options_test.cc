@@ -25,6 +25,9 @@ TEST(HostOptions, HaveTheContractsDefaults) {
   EXPECT_EQ(options->upload_bytes_max, 64u << 20);
   EXPECT_EQ(options->request_limit, std::chrono::seconds(60));
   EXPECT_EQ(options->transfer_limit, std::chrono::seconds(1800));
+  EXPECT_EQ(options->artifact_bytes_max, 64ull << 30);
+  EXPECT_EQ(options->artifact_io_limit, std::chrono::seconds(60));
+  EXPECT_TRUE(options->artifact_dir.empty());
   EXPECT_TRUE(check_host_options(*options).has_value());
 }
 
@@ -36,6 +39,9 @@ TEST(HostOptions, AreReadFromTheEnvironment) {
                                              {"FC_AGENT_BIND", "::1"},
                                              {"FC_AGENT_REQUEST_TIMEOUT", "5"},
                                              {"FC_AGENT_ARTIFACT_TRANSFER_TIMEOUT", "1m30s"},
+                                             {"FC_AGENT_MAX_ARTIFACT_BYTES", "4096"},
+                                             {"FC_AGENT_ARTIFACT_IO_TIMEOUT", "7"},
+                                             {"FC_AGENT_ARTIFACT_TMP_DIR", "/t"},
                                              {"FC_AGENT_MAX_PARALLEL_BOOTS", "3"},
                                              {"FC_FLEET_ID", "f"},
                                              {"FUSEBOX_HOST_BACKEND", "stub"},
@@ -50,6 +56,9 @@ TEST(HostOptions, AreReadFromTheEnvironment) {
   EXPECT_EQ(options->port, 1);
   EXPECT_EQ(options->request_limit, std::chrono::seconds(5));
   EXPECT_EQ(options->transfer_limit, std::chrono::seconds(90));
+  EXPECT_EQ(options->artifact_bytes_max, 4096u);
+  EXPECT_EQ(options->artifact_io_limit, std::chrono::seconds(7));
+  EXPECT_EQ(options->artifact_dir, "/t");
   EXPECT_EQ(options->parallel_boots_max, 3u);
   EXPECT_EQ(options->backend, "stub");
   EXPECT_EQ(options->join.labels, (std::map<std::string, std::string>{{"zone", "a"}, {"disk", "fast=yes"}}));

@@ -23,7 +23,12 @@ namespace {
 
 constexpr std::string_view kHeadName = "fusebox-layers.json";
 constexpr std::size_t kHeadBytesMax = 4096;
+constexpr std::uint64_t kSpareBytes = 64u << 20;      // host-agent.md 9.3: stay free beside an artifact
 constexpr std::size_t kLayersInMax = kLayersMax + 1;  // a chain may be one longer until it is merged
+
+base::Error larger_than(std::uint64_t bytes_max) {
+  return {Errc::exhausted, "the artifact is larger than " + std::to_string(bytes_max) + " bytes", {}, nullptr};
+}
 
 std::unexpected<base::Error> not_ours(std::string_view why) {
   return fail(Errc::invalid, "the artifact is no archive of layers: " + std::string(why));
@@ -109,15 +114,21 @@ IncomingArtifact::Mapping::~Mapping() {
   if (at != nullptr) ::munmap(const_cast<std::byte*>(at), size);
 }
 
-Result<IncomingArtifact> IncomingArtifact::create(const std::filesystem::path& folder) {
+Result<IncomingArtifact> IncomingArtifact::create(const std::filesystem::path& folder, std::uint64_t bytes_max,
+                                                  std::optional<std::uint64_t> declared) {
+  if (declared && *declared > bytes_max) return fail(larger_than(bytes_max));
+  std::error_code error;
+  const auto space = std::filesystem::space(folder, error);
+  if (declared && !error && (space.available < kSpareBytes || space.available - kSpareBytes < *declared))
+    return fail(Errc::exhausted, "the artifact has " + std::to_string(*declared) + " bytes, and " + folder.string() +
+                                     " has " + std::to_string(space.available) + " free");
   base::Fd fd = base::Fd::adopt(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   if (!fd) return fail(base::errno_error("making a file in " + folder.string(), errno));
-  return IncomingArtifact(std::move(fd));
+  return IncomingArtifact(std::move(fd), bytes_max);
 }
 
 Result<void> IncomingArtifact::add(std::string_view piece) {
-  if (piece.size() > kArtifactBytesMax - bytes_)
-    return fail(Errc::exhausted, "the artifact is larger than " + std::to_string(kArtifactBytesMax) + " bytes");
+  if (piece.size() > bytes_max_ - bytes_) return fail(larger_than(bytes_max_));
   FB_CHECK(base::write_all(fd_.get(), base::as_bytes(piece)));
   hash_.update(base::as_bytes(piece));
   bytes_ += piece.size();

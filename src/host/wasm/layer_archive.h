@@ -7,6 +7,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,8 +20,6 @@
 
 namespace fusebox::host {
 
-inline constexpr std::uint64_t kArtifactBytesMax = 4ull << 30;  // four times what an environment may write by default
-
 std::string layer_tar_head(const KeptSpec& spec);
 
 struct ArtifactHead {
@@ -29,7 +28,9 @@ struct ArtifactHead {
 
 class IncomingArtifact {
  public:
-  static base::Result<IncomingArtifact> create(const std::filesystem::path& folder);
+  // `declared`: its size, when that is known. `exhausted`: it is larger than `bytes_max`, or than what is free.
+  static base::Result<IncomingArtifact> create(const std::filesystem::path& folder, std::uint64_t bytes_max,
+                                               std::optional<std::uint64_t> declared);
   base::Result<void> add(std::string_view piece);
   base::Result<std::string> finish();  // the digest; nothing is added afterwards
   std::uint64_t bytes() const noexcept { return bytes_; }
@@ -38,7 +39,7 @@ class IncomingArtifact {
   base::Result<LayerChain> unpack(LayerStore& layers, const base::Clock& clock) const;
 
  private:
-  explicit IncomingArtifact(base::Fd fd) noexcept : fd_(std::move(fd)) {}
+  IncomingArtifact(base::Fd fd, std::uint64_t bytes_max) noexcept : fd_(std::move(fd)), bytes_max_(bytes_max) {}
   struct Mapping {
     const std::byte* at = nullptr;
     std::size_t size = 0;
@@ -52,6 +53,7 @@ class IncomingArtifact {
     ~Mapping();
   };
   base::Fd fd_;
+  std::uint64_t bytes_max_;
   base::Sha256Stream hash_;
   std::uint64_t bytes_ = 0;
   Mapping mapping_;

@@ -89,6 +89,10 @@ Result<std::unique_ptr<WasmProvider>> WasmProvider::create(WasmOptions options) 
   KeptState state;
   FB_TRY(auto journal, Journal::open(options.state_dir, state));
   FB_TRY(auto layers, LayerStore::open(options.state_dir / "layers", container::offload_of(*options.containers)));
+  if (options.artifact_dir.empty()) options.artifact_dir = options.state_dir;
+  std::error_code error;
+  std::filesystem::create_directories(options.artifact_dir, error);
+  if (error) return fail(Errc::io, "making " + options.artifact_dir.string() + ": " + error.message());
   fill_in(options.capacity, options.state_dir);
   std::unique_ptr<WasmProvider> provider(new WasmProvider(std::move(options), std::move(journal), std::move(layers)));
   FB_CHECK(provider->restore_state(std::move(state)));

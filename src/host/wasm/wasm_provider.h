@@ -55,8 +55,10 @@ struct WasmOptions {
   std::size_t environments_max = 250'000;  // some 400 MB of records
   std::size_t processes_max = 1024;        // of all environments; Containers should keep as many instances
   std::size_t snapshots_max = 100'000;
-  FetchArtifact fetch_artifact;  // empty: pull is `unsupported`
-  std::shared_ptr<void> keep;    // what `containers` is of; goes after everything else
+  std::uint64_t artifact_bytes_max = 64ull << 30;  // host-agent.md 9.3
+  std::filesystem::path artifact_dir;              // where one is kept while it comes; empty: state_dir
+  FetchArtifact fetch_artifact;                    // empty: pull is `unsupported`
+  std::shared_ptr<void> keep;                      // what `containers` is of; goes after everything else
 };
 
 class WasmProvider final : public Provider {

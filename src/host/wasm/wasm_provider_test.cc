@@ -476,9 +476,11 @@ TEST_F(WasmTest, ManySnapshotsStayOneStack) {
 
 struct TwoHosts : WasmTest {
   WasmMaker other;
-  void SetUp() override {
+  void SetUp() override { begin({}); }
+  void begin(const std::function<void(WasmOptions&)>& change) {
     other.stop();
-    other.start([this](WasmOptions& options) {
+    other.start([this, &change](WasmOptions& options) {
+      if (change) change(options);
       options.fetch_artifact = [this](CallContext,
                                       PullSpec spec) -> base::Task<base::Result<std::unique_ptr<FileReader>>> {
         // Both executors are this thread's: the peer's answer is there when it is asked for.
@@ -490,6 +492,29 @@ struct TwoHosts : WasmTest {
     co_return std::move(it);
   }
 };
+
+TEST_F(TwoHosts, AnArtifactLargerThanAllowedIsNotBegun) {
+  maker.add_guest("tools");
+  other.add_guest("tools");
+  ASSERT_TRUE(create("a", "tools"));
+  put("a", "/large", std::string(10'000, 'l'));
+  const auto snapshot = await(provider().snapshot({}, "a", {}));
+  ASSERT_TRUE(snapshot);
+  const std::filesystem::path coming = other.root() / "coming";
+  begin([&](WasmOptions& options) {
+    options.artifact_bytes_max = 4096;
+    options.artifact_dir = coming;
+  });
+  PullSpec pull;
+  pull.digest = snapshot->digest;
+  const auto refused = finish(other, other.provider().pull({}, pull));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, base::Errc::exhausted);
+  EXPECT_EQ(refused.error().message, "the artifact is larger than 4096 bytes");
+  EXPECT_TRUE(std::filesystem::is_empty(coming));
+  begin([&](WasmOptions& options) { options.artifact_dir = coming; });
+  EXPECT_TRUE(finish(other, other.provider().pull({}, pull)));
+}
 
 TEST_F(TwoHosts, AnArtifactTravelsWhereItsImageIs) {
   maker.add_guest("tools");

@@ -282,7 +282,8 @@ Task<Result<SnapshotRecord>> WasmProvider::pull(CallContext context, PullSpec sp
   }
   auto fetched = co_await options_.fetch_artifact(context, spec);
   FB_CO_TRY(const std::unique_ptr<FileReader> reader, std::move(fetched));
-  FB_CO_TRY(IncomingArtifact incoming, IncomingArtifact::create(options_.state_dir));
+  FB_CO_TRY(IncomingArtifact incoming,
+            IncomingArtifact::create(options_.artifact_dir, options_.artifact_bytes_max, reader->size()));
   std::vector<char> piece(64 * 1024);
   for (;;) {
     auto got = co_await reader->read_some(piece);
