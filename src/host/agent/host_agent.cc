@@ -1,6 +1,7 @@
 #include "host/agent/host_agent.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <array>
@@ -204,6 +205,8 @@ Result<std::unique_ptr<Provider>> make_stub_provider(const base::Clock& clock, b
 }
 
 int run_host(HostOptions options, const ProviderFactory& make_provider) {
+  const rlimit no_core{0, 0};
+  ::setrlimit(RLIMIT_CORE, &no_core);  // a core file would hold tokens and what guests have in memory
   // Blocked before the agent's thread exists, so that signals come to sigwait() alone.
   sigset_t signals;
   sigemptyset(&signals);
