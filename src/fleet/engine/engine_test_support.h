@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -41,7 +42,10 @@ class FakeFactory final : public host::ProviderSet {
   }
   FakeHost& local_stub() { return local_; }
 
+  std::set<std::string> unusable;  // urls
+
   std::unique_ptr<host::Provider> remote(const Remote& remote) override {
+    if (unusable.contains(remote.url)) return nullptr;
     FakeHost& host = at(remote.url);
     return std::make_unique<host::FaultyProvider>(host.stub, executor_, host.faults);
   }
@@ -83,9 +87,10 @@ class CountingStore final : public Store {
   base::Task<StoreStatus> probe(base::Executor& executor) override { return inner_->probe(executor); }
   std::string_view kind() const noexcept override { return inner_->kind(); }
   bool replicated() const noexcept override { return inner_->replicated(); }
-  bool is_leader() const noexcept override { return inner_->is_leader(); }
+  bool is_leader() const noexcept override { return leads && inner_->is_leader(); }
   std::string_view leader_word() const noexcept override { return inner_->leader_word(); }
 
+  bool leads = true;  // false: another replica does
   int under_way = 0;
   std::uint64_t reads = 0;
   std::optional<base::Error> refusal;       // of every write
@@ -296,6 +301,17 @@ struct EngineTest : ::testing::Test {
     }));
     EXPECT_TRUE(found);
     return *found;
+  }
+  // Oldest first.
+  std::vector<std::string> events_of(const std::string& entity_type, const std::string& id) {
+    EventFilter filter;
+    filter.entity_type = entity_type;
+    filter.entity_id = id;
+    auto found = await(store->get<std::vector<EventRow>>(
+        executor, [&](Reader& reader) { return reader.events(filter, INT64_MAX, 100); }));
+    std::vector<std::string> types;
+    for (const EventRow& event : *found) types.insert(types.begin(), event.event_type);
+    return types;
   }
   std::vector<std::string> wire_states(const std::string& vm_id) {
     std::vector<std::string> states;

@@ -1,4 +1,5 @@
 // Hosts: registered, after they were asked what they are.
+#include "base/text.h"
 #include "fleet/access/cidr.h"
 #include "fleet/engine/boot_material.h"
 #include "fleet/engine/create.h"
@@ -96,6 +97,9 @@ base::Task<base::Result<Outcome>> register_host(Core& core, RequestInfo info, Ho
     if (busy) co_return refuse(409, "host " + request.id + " has environments of backend \"" + old->row.backend + "\"");
   }
   const std::unique_ptr<host::Provider> probe = core.parts.providers.remote(probe_target(request));
+  if (!probe)
+    co_return refuse(400, "url " + base::in_quotes(request.url) +
+                              " cannot be used: it must be http or https with a host, without user, query or fragment");
   host::CallContext context;
   context.limit = kProbeLimit;
   context.request_id = info.request_id;

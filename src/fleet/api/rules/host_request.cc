@@ -14,10 +14,17 @@ namespace {
 using base::in_quotes;
 using base::Result;
 
+// Either case means the same; whoever reads the url later looks for this one.
+std::string with_small_scheme(std::string url) {
+  const std::size_t end = url.find("://");
+  if (end == std::string::npos) return url;
+  return url.replace(0, end, lower_case(std::string_view(url).substr(0, end)));
+}
+
 HostRequest decode(const BodyObject& root) {
   HostRequest request;
   request.id = root.text("id");
-  request.url = root.text("url");
+  request.url = with_small_scheme(root.text("url"));
   request.token = root.text("token");
   request.region = root.text("region");
   if (std::string backend = root.text("backend"); !backend.empty()) request.backend = std::move(backend);

@@ -360,6 +360,7 @@ TEST(ReadHost, IsChecked) {
   for (const auto& [body, want] : cases)
     EXPECT_TRUE(refusal(read_host(body)).starts_with(want)) << body << refusal(read_host(body));
   EXPECT_TRUE(read_host(R"({"id":"h","url":"https://[::1]:443/a/b","capacity":{"vm_count":1}})"));
+  EXPECT_EQ(read_host(R"({"id":"h","url":"HTTP://H:80/A","capacity":{"vm_count":1}})")->url, "http://H:80/A");
 }
 
 TEST(ReadHeartbeat, LiesAreRefused) {

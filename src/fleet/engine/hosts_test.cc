@@ -1,0 +1,63 @@
+#include "fleet/engine/engine_test_support.h"
+
+namespace fusebox::fleet {
+namespace {
+
+using std::chrono::seconds;
+using Call = host::ProviderCall;
+using How = host::ProviderFault::How;
+using Words = std::vector<std::string>;
+
+host::ProviderFault refusing(std::uint64_t times = host::kAlways) {
+  auto failure = std::make_shared<host::WireFailure>();
+  failure->refused = true;
+  return {.how = How::fail, .error = {base::Errc::unavailable, "connection refused", {}, failure}, .times = times};
+}
+
+HostRequest wasm_host(const std::string& id) {
+  HostRequest host;
+  host.id = id;
+  host.url = "http://" + id + ".test:8090";
+  host.backend = "wasm";
+  host.vm_count = 10;
+  return host;
+}
+
+struct Hosts : EngineTest {
+  base::Result<Outcome> create_of_image(std::string task, std::string image) {
+    auto wanted = request(std::move(task));
+    wanted.spec.image = std::move(image);
+    return await(engine->create(executor, {}, wanted));
+  }
+  void tells(const std::string& id, std::map<std::string, std::int64_t> images) {
+    host(id).faults.capacity = [images](host::Capacity& capacity) { capacity.image_gb = images; };
+  }
+  // Two creates that the provider takes its time for: how many reach it before it has answered.
+  std::uint64_t creates_at_once(host::ProviderFaults& faults) {
+    const std::uint64_t before = faults.calls(Call::create);
+    faults.plan(Call::create, {.delay = seconds{1}, .times = 2});
+    const auto one = [](EngineTest& test, std::string task) -> base::Task<void> {
+      (void)co_await test.engine->create(test.executor, {}, test.request(std::move(task)));
+    };
+    for (const char* task : {"one", "two"}) base::spawn(executor, one(*this, task));
+    settle();
+    const std::uint64_t reached = faults.calls(Call::create) - before;
+    pass(seconds{3});
+    return reached;
+  }
+};
+
+TEST_F(Hosts, AUrlOfWhichNoProviderCanBeMadeIsRefused) {
+  factory.unusable.insert("http://h1.test:8090");
+  HostRequest host;
+  host.id = "h1";
+  host.url = "http://h1.test:8090";
+  host.vm_count = 1;
+  const auto refused = await(engine->register_host(executor, {}, host));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(api_detail(refused.error()).status, 400);
+  EXPECT_NE(refused.error().message.find("http://h1.test:8090"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace fusebox::fleet
