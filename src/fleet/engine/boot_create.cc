@@ -41,6 +41,7 @@ class HostCreate {
   base::Task<base::Result<host::VmRecord>> settle_unknown(const Place& place);
   base::Task<base::Result<host::VmRecord>> create_here(const Place& place);
   std::unexpected<base::Error> refusal(const base::Error& error) const;
+  base::Task<base::Result<void>> take_name(std::string name);
   base::Task<base::Result<void>> record_move(EnvironmentRow row);
   base::Task<base::Result<void>> move_to_another_host();
 
@@ -139,6 +140,29 @@ std::unexpected<base::Error> HostCreate::refusal(const base::Error& error) const
   return refuse(500, text, {{"vm_id", boot_.row.vm_id}});
 }
 
+// A name of the host's own choice. One that another environment there has is a lie, and both would go with either.
+base::Task<base::Result<void>> HostCreate::take_name(std::string name) {
+  EnvironmentRow row = boot_.row;
+  row.host_vm_name = name;
+  std::string holder;
+  auto taken = co_await core_.commit("host_named", [&](Tx& tx) -> base::Result<void> {
+    FB_TRY(const auto other, tx.environment_on_host(row.host_id, name));
+    if (other && other->vm_id != row.vm_id) {
+      holder = other->vm_id;
+      return base::fail(base::Errc::exists, "the name is taken");
+    }
+    if (boot_.recorded) tx.update_environment(row, row.generation);
+    return {};
+  });
+  if (!holder.empty())
+    co_return refuse(500,
+                     "host \"" + row.host_id + "\" answered with vm id " + name + ", which is that of vm " + holder +
+                         "; nothing of that vm was touched",
+                     {{"vm_id", row.vm_id}, {"host_id", row.host_id}});
+  if (taken) boot_.row = std::move(row);
+  co_return taken;
+}
+
 // The row and its share of the hosts in one transaction: a move that is not recorded has not happened.
 base::Task<base::Result<void>> HostCreate::record_move(EnvironmentRow row) {
   FB_CO_TRY(const std::uint64_t first, co_await first_generation(core_, row.host_id, row.host_vm_name));
@@ -194,7 +218,9 @@ base::Task<base::Result<Place>> HostCreate::run() {
     FB_CO_TRY(Place place, core_.place_of(boot_.row));
     auto made = co_await create_here(place);
     if (made) {
-      if (!made->vm_id.empty()) boot_.row.host_vm_name = made->vm_id;
+      if (!made->vm_id.empty() && made->vm_id != boot_.row.host_vm_name) {
+        FB_CO_CHECK(co_await take_name(made->vm_id));
+      }
       boot_.row.url = made->url;
       boot_.row.boot_id = made->boot_id;
       co_return place;

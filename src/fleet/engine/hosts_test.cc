@@ -59,5 +59,44 @@ TEST_F(Hosts, AUrlOfWhichNoProviderCanBeMadeIsRefused) {
   EXPECT_NE(refused.error().message.find("http://h1.test:8090"), std::string::npos);
 }
 
+TEST_F(Hosts, AHostThatAnswersWithTheIdOfAnotherVmDoesNotGetIt) {
+  add_host("h1");
+  ASSERT_TRUE(create("a"));
+  host("h1").faults.record = [](host::VmRecord& record) { record.vm_id = "fuse-a"; };
+  const auto refused = create("b");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(api_detail(refused.error()).status, 500);
+  EXPECT_EQ(refused.error().message,
+            "host \"h1\" answered with vm id fuse-a, which is that of vm fuse-a; nothing of that vm was touched");
+  EXPECT_FALSE(row("fuse-b"));
+  ASSERT_TRUE(row("fuse-a"));
+  const auto listed = await(host("h1").stub.list({}, "fuse-"));
+  ASSERT_TRUE(listed);
+  ASSERT_EQ(listed->size(), 1U);  // what was made for b is gone
+  EXPECT_EQ(listed->front().vm_id, "fuse-a");
+}
+
+TEST_F(Hosts, AnIdOfTheHostsOwnChoiceIsItsName) {
+  add_host("h1");
+  host::CreateSpec chosen;
+  chosen.name = "vm-17";
+  ASSERT_TRUE(await(host("h1").stub.create({}, chosen)));
+  host("h1").faults.record = [](host::VmRecord& record) { record.vm_id = "vm-17"; };
+  ASSERT_TRUE(create("a"));
+  EXPECT_EQ(row("fuse-a")->host_vm_name, "vm-17");
+}
+
+TEST_F(Hosts, AStaleGenerationIsNotAdopted) {
+  add_host("h1");
+  auto lost = std::make_shared<host::WireFailure>();
+  lost->sent = true;
+  host("h1").faults.plan(Call::create, {.how = How::fail_late, .error = {base::Errc::unavailable, "reset", {}, lost}});
+  host("h1").faults.record = [](host::VmRecord& record) { record.generation = 0; };
+  const auto made = create("a");
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(host("h1").faults.calls(Call::destroy), 1U);
+  EXPECT_EQ(host("h1").faults.calls(Call::create), 2U);
+}
+
 }  // namespace
 }  // namespace fusebox::fleet
