@@ -25,6 +25,11 @@ Provider* HostProviders::local(std::string_view backend) {
   return found == local_.end() ? nullptr : found->second.get();
 }
 
+bool HostProviders::is_agent(std::string_view backend) const {
+  const auto found = local_.find(backend);
+  return found != local_.end() && dynamic_cast<const RemoteProvider*>(found->second.get()) != nullptr;
+}
+
 std::vector<std::string> HostProviders::local_backends() const {
   std::vector<std::string> names;
   for (const auto& [name, provider] : local_) names.push_back(name);

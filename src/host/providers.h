@@ -24,6 +24,7 @@ class HostProviders final : public ProviderSet {
   std::unique_ptr<Provider> remote(const Remote& remote) override;
   Provider* local(std::string_view backend) override;
   std::vector<std::string> local_backends() const override;
+  bool is_agent(std::string_view backend) const override;
   base::Task<base::Result<int>> guest_get(std::string url, std::string path, std::string token, std::string fingerprint,
                                           std::chrono::nanoseconds limit) override;
 

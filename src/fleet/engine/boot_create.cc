@@ -109,8 +109,10 @@ base::Task<base::Result<host::VmRecord>> HostCreate::settle_unknown(const Place&
 
 // One at a time where the agent cannot do more; the wait does not count against the create's own time.
 base::Task<base::Result<host::VmRecord>> HostCreate::create_here(const Place& place) {
+  const Agent* const agent = place.remote();
+  const std::shared_ptr<base::Places> turns = agent != nullptr ? agent->creates : nullptr;
   std::optional<base::Places::Place> turn;
-  if (place.host) turn.emplace(co_await place.host->creates->take());
+  if (turns) turn.emplace(co_await turns->take());
   base::Result<host::VmRecord> made;
   for (int attempt = 0; attempt < 2; ++attempt) {
     if (unknown_)

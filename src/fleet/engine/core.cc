@@ -10,7 +10,8 @@
 namespace fusebox::fleet {
 
 bool Place::has(std::string_view feature) const noexcept {
-  return host == nullptr || host->features.contains(feature);
+  const Agent* const told = remote();
+  return told == nullptr || told->features.contains(feature);
 }
 
 namespace {
@@ -49,7 +50,14 @@ Core::Core(EngineParts parts_in)
     : parts(std::move(parts_in)),
       hosts(parts.executor, policy_of(parts.options), maker_of(parts)),
       jobs(parts.executor),
-      lookups(parts.executor, parts.store, jobs) {}
+      lookups(parts.executor, parts.store, jobs) {
+  for (const std::string& backend : parts.providers.local_backends()) {
+    if (!parts.providers.is_agent(backend)) continue;
+    const auto agent = std::make_shared<Agent>();
+    agent->learn(parts.executor, {});  // nothing, until it is asked
+    default_agents.emplace(backend, agent);
+  }
+}
 
 base::Nanos Core::wall() const noexcept {
   return std::chrono::floor<std::chrono::microseconds>(parts.clock.wall());
@@ -112,7 +120,8 @@ base::Result<Place> Core::place_of(std::string_view host_id, std::string_view ba
     host::Provider* const local = parts.providers.local(backend);
     if (local == nullptr)
       return refuse(501, "backend \"" + std::string(backend) + "\" is not available on this control plane");
-    return Place{local, nullptr, nullptr};
+    const auto agent = default_agents.find(backend);
+    return Place{local, nullptr, nullptr, agent != default_agents.end() ? agent->second : nullptr};
   }
   std::shared_ptr<ManagedHost> host = hosts.find(host_id);
   if (!host || !host->provider) return refuse(503, "host \"" + std::string(host_id) + "\" is not reachable");

@@ -46,6 +46,10 @@ struct Place {
   host::Provider* provider = nullptr;
   std::shared_ptr<host::Provider> keep;  // of a host
   std::shared_ptr<ManagedHost> host;     // null for the default provider
+  std::shared_ptr<Agent> agent{};        // of a default provider that is one elsewhere (FIRECRACKER_BASE_URL)
+
+  // Null: a provider of this process, which can do everything and takes any number of creates.
+  const Agent* remote() const noexcept { return host ? host.get() : agent.get(); }
   bool has(std::string_view feature) const noexcept;
 };
 
@@ -54,6 +58,7 @@ struct Core {
 
   EngineParts parts;
   HostDirectory hosts;
+  std::map<std::string, std::shared_ptr<Agent>, std::less<>> default_agents;  // by backend
   LiveTable live;
   Awaited<base::Result<Outcome>> outcomes;          // by op_id: operations this replica works on
   Awaited<base::Result<void>> removals;             // by vm_id: environments that are being destroyed here

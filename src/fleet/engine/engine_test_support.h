@@ -42,6 +42,7 @@ class FakeFactory final : public host::ProviderSet {
   }
   FakeHost& local_stub() { return local_; }
 
+  bool local_is_agent = false;     // as with FIRECRACKER_BASE_URL
   std::set<std::string> unusable;  // urls
 
   std::unique_ptr<host::Provider> remote(const Remote& remote) override {
@@ -51,6 +52,7 @@ class FakeFactory final : public host::ProviderSet {
   }
   host::Provider* local(std::string_view backend) override { return backend == "stub" ? &local_.faulty : nullptr; }
   std::vector<std::string> local_backends() const override { return {"stub"}; }
+  bool is_agent(std::string_view) const override { return local_is_agent; }
   base::Task<base::Result<int>> guest_get(std::string, std::string, std::string, std::string,
                                           std::chrono::nanoseconds) override {
     co_return 200;

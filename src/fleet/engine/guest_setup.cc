@@ -218,7 +218,7 @@ base::Task<base::Result<std::vector<host::Endpoint>>> GuestSetup::start_agent(bo
   const CreateRequest& request = material.request;
   if (!guest_kind(row.backend).agent && row.backend != "stub") co_return Endpoints{};
   if (row.backend == "stub" && request.expose.empty()) co_return Endpoints{};
-  if (place.host && !place.has("safe-args") && !is_shell_safe(request.gateway_url))
+  if (!place.has("safe-args") && !is_shell_safe(request.gateway_url))
     co_return refuse(400, "gateway_url has characters that this host's agent would hand to a shell");
   host::StartAgentSpec spec;
   spec.auth_token = material.token;

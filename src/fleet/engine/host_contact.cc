@@ -32,7 +32,7 @@ base::Task<void> poll_host(Core& core, std::shared_ptr<ManagedHost> host) {
   auto capacity = co_await provider->capacity(context);
   core.heard_of({provider.get(), provider, host}, capacity ? nullptr : &capacity.error());
   if (capacity) {
-    take_capacity(*host, *capacity);
+    take_capacity(core, *host, *capacity);
     core.hosts.changed(*host);
   } else if (host->row.last_error.empty()) {
     host->row.last_error = capacity.error().message;
@@ -50,6 +50,17 @@ base::Task<void> poll_host(Core& core, std::shared_ptr<ManagedHost> host) {
     return {};
   });
   if (!written) core.log(base::LogLevel::warn, "contact of a host not recorded", {{"host_id", row.host_id}});
+}
+
+base::Task<void> ask_default_agents(Core& core) {
+  for (const auto& [backend, agent] : core.default_agents) {
+    host::Provider* const provider = core.parts.providers.local(backend);
+    if (provider == nullptr) continue;
+    host::CallContext context;
+    context.limit = kProbeLimit;
+    const auto capacity = co_await provider->capacity(context);
+    if (capacity) agent->learn(core.parts.executor, capacity->features);
+  }
 }
 
 base::Task<void> age_hosts(Core& core) {
@@ -77,10 +88,9 @@ base::Task<base::Result<void>> take_heartbeat(Core& core, std::string host_id, H
   if (request.capacity) {
     host::Capacity told = *request.capacity;
     if (told.features.empty()) told.features = request.features.empty() ? host->row.features : request.features;
-    take_capacity(*host, told);
+    take_capacity(core, *host, told);
   } else if (!request.features.empty()) {
-    host->row.features = request.features;
-    host->features = {request.features.begin(), request.features.end()};
+    core.hosts.set_features(*host, request.features);
   }
   core.hosts.changed(*host);
   if (moved) core.parts.meters.host_state(host_id, true);

@@ -21,6 +21,8 @@ base::Task<base::Result<std::string>> explain_placement(Core& core, CreateReques
 
 // Asks a host how it is; writes what changed. Part of the leader's work.
 base::Task<void> poll_host(Core& core, std::shared_ptr<ManagedHost> host);
+// What the default providers that are agents can do: they have no row to tell another replica by.
+base::Task<void> ask_default_agents(Core& core);
 // Reachability by age, for all hosts; writes and tells what changed.
 base::Task<void> age_hosts(Core& core);
 base::Task<base::Result<void>> load_hosts(Core& core);

@@ -115,7 +115,7 @@ base::Result<void> apply_probe(HostRow& row, const host::Capacity& capacity, std
   return {};
 }
 
-void take_capacity(ManagedHost& host, const host::Capacity& capacity) {
+void take_capacity(Core& core, ManagedHost& host, const host::Capacity& capacity) {
   const std::set<std::string> fields = probed_fields(host.row);
   for (const Number& number : kNumbers) {
     if (fields.contains(std::string(number.name)))
@@ -125,8 +125,7 @@ void take_capacity(ManagedHost& host, const host::Capacity& capacity) {
   if (!capacity.mig_instances.empty()) host.row.mig_instances_json = instances_json(capacity);
   if (!capacity.agent_name.empty()) host.row.agent_name = capacity.agent_name;
   if (!capacity.agent_version.empty()) host.row.agent_version = capacity.agent_version;
-  host.row.features = capacity.features;
-  host.features = {capacity.features.begin(), capacity.features.end()};
+  core.hosts.set_features(host, capacity.features);
   host.images.clear();
   for (const auto& [name, size] : capacity.image_gb) host.images.insert(name);
   host.huge_pages_free_mb = capacity.huge_pages_free_mb.value_or(0);

@@ -141,7 +141,7 @@ base::Task<base::Result<Outcome>> register_host(Core& core, RequestInfo info, Ho
   FB_CO_CHECK(co_await refresh_host(core, row.host_id));
   if (const auto host = core.hosts.find(row.host_id); host && capacity) {
     core.hosts.contact(*host, core.now(), core.wall());
-    take_capacity(*host, *capacity);
+    take_capacity(core, *host, *capacity);
     core.hosts.changed(*host);
   }
   // Only now: one that was refused is no host, and its name must not make a series.

@@ -35,6 +35,14 @@ std::vector<schedule::MigInstance> instances_of(const std::string& json) {
 
 }  // namespace
 
+void Agent::learn(base::Executor& executor, const std::vector<std::string>& told) {
+  const auto creates_at_once = [this] { return features.contains("parallel-create") ? kParallelCreates : 1; };
+  const std::size_t before = creates_at_once();
+  features = {told.begin(), told.end()};
+  // Turns that were given or are waited for are of the former ones.
+  if (!creates || creates_at_once() != before) creates = std::make_shared<base::Places>(executor, creates_at_once());
+}
+
 HostDirectory::HostDirectory(base::Executor& executor, schedule::PlacementPolicy policy, ProviderMaker maker)
     : executor_(executor), maker_(std::move(maker)), index_(policy) {}
 
@@ -89,9 +97,7 @@ void HostDirectory::upsert(HostRow row, const Reader::BoundDevices& devices) {
     }
     host->contact = executor_.clock().monotonic();  // a restart judges nobody by the time it was down
   }
-  host->features = {row.features.begin(), row.features.end()};
-  const std::size_t creates = host->features.contains("parallel-create") ? kParallelCreates : 1;
-  if (!host->creates) host->creates = std::make_unique<base::Places>(executor_, creates);
+  host->learn(executor_, row.features);
   host->row = std::move(row);
   changed(*host);
 }
@@ -108,6 +114,11 @@ void HostDirectory::changed(const ManagedHost& host) {
     unreachable_count_.store(unreachable_.size(), std::memory_order_relaxed);
   }
   index_.upsert(view_of(host));
+}
+
+void HostDirectory::set_features(ManagedHost& host, const std::vector<std::string>& told) {
+  host.row.features = told;
+  host.learn(executor_, told);
 }
 
 void HostDirectory::account(std::string_view host_id, const schedule::Reservation& taken, int by) {

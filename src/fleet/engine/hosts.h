@@ -25,16 +25,22 @@
 
 namespace fusebox::fleet {
 
-struct ManagedHost {
+// An agent by what it says it can do.
+struct Agent {
+  std::set<std::string, std::less<>> features;
+  std::shared_ptr<base::Places> creates;  // how many it takes at a time; who waits for a turn keeps it
+
+  void learn(base::Executor& executor, const std::vector<std::string>& told);
+};
+
+struct ManagedHost : Agent {
   HostRow row;
   std::shared_ptr<host::Provider> provider;  // null: its token cannot be decrypted
-  std::set<std::string, std::less<>> features;
   std::set<std::string, std::less<>> images;
   std::int64_t huge_pages_free_mb = 0;
-  std::unique_ptr<base::Places> creates;  // how many creates it takes at a time
-  std::int32_t refusals_in_row = 0;       // refused connections
-  base::Nanos contact{0};                 // monotonic, of the last successful answer
-  base::Nanos contact_written{0};         // wall, what the row has
+  std::int32_t refusals_in_row = 0;          // refused connections
+  base::Nanos contact{0};                    // monotonic, of the last successful answer
+  base::Nanos contact_written{0};            // wall, what the row has
 };
 
 // Decrypts a row's token and makes its provider; an error's message is what `last_error` shows.
@@ -59,6 +65,7 @@ class HostDirectory {
   void release(std::string_view host_id, const schedule::Reservation& taken) { account(host_id, taken, -1); }
   // After a change of `host.row`, features or images that is not an upsert.
   void changed(const ManagedHost& host);
+  void set_features(ManagedHost& host, const std::vector<std::string>& told);
 
   // Any successful answer of a host. Whether its state changed; `now` monotonic.
   bool contact(ManagedHost& host, base::Nanos now, base::Nanos wall);

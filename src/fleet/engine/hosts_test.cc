@@ -98,5 +98,46 @@ TEST_F(Hosts, AStaleGenerationIsNotAdopted) {
   EXPECT_EQ(host("h1").faults.calls(Call::create), 2U);
 }
 
+TEST_F(Hosts, AHostThatLearnsToCreateInParallelDoes) {
+  host("h1").faults.capacity = [](host::Capacity& capacity) { std::erase(capacity.features, "parallel-create"); };
+  add_host("h1");
+  EXPECT_EQ(creates_at_once(host("h1").faults), 1U);
+  host("h1").faults.capacity = {};
+  pass(seconds{15});
+  for (const char* vm : {"fuse-one", "fuse-two"}) ASSERT_TRUE(await(engine->destroy(executor, {}, vm)));
+  EXPECT_EQ(creates_at_once(host("h1").faults), 2U);
+}
+
+// FIRECRACKER_BASE_URL: an agent without a row.
+struct DefaultAgent : Hosts {
+  FakeHost& agent() { return factory.local_stub(); }
+  void begin(std::vector<std::string> features) {
+    stop();
+    factory.local_is_agent = true;
+    agent().faults.capacity = [features](host::Capacity& capacity) { capacity.features = features; };
+    start();
+    settle();
+  }
+};
+
+TEST_F(DefaultAgent, WhatNobodyKnowsOnItIsKeptWhenAsked) {
+  options.keep_unknown_vms = true;
+  begin({});
+  host::CreateSpec theirs;
+  theirs.name = "fuse-theirs";
+  ASSERT_TRUE(await(agent().stub.create({}, theirs)));
+  pass(seconds{300});
+  EXPECT_TRUE(await(agent().stub.get({}, "fuse-theirs")));
+}
+
+TEST_F(DefaultAgent, ItTakesOneCreateAtATimeUntilItSaysMore) {
+  begin({"generation"});
+  EXPECT_EQ(creates_at_once(agent().faults), 1U);
+  for (const char* vm : {"fuse-one", "fuse-two"}) ASSERT_TRUE(await(engine->destroy(executor, {}, vm)));
+  agent().faults.capacity = {};
+  pass(seconds{15});
+  EXPECT_EQ(creates_at_once(agent().faults), 2U);
+}
+
 }  // namespace
 }  // namespace fusebox::fleet

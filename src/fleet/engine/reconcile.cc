@@ -62,16 +62,18 @@ base::Task<void> Reconciler::run() {
     const bool leads = core_.parts.store.is_leader();
     if (leads != led_) {
       led_ = leads;
-      if (leads) next_tick = next_poll = core_.now();
+      next_poll = core_.now();
+      if (leads) next_tick = core_.now();
       co_await lead();
     }
     if (leads && core_.now() >= next_tick) {
       next_tick = core_.now() + core_.parts.options.reconcile_interval;
       core_.jobs.spawn(tick());
     }
-    if (leads && core_.now() >= next_poll) {
+    if (core_.now() >= next_poll) {
       next_poll = core_.now() + core_.parts.options.host_poll;
-      if (!std::exchange(poll_.busy, true)) core_.jobs.spawn(run_pass(poll_));
+      core_.jobs.spawn(ask_default_agents(core_));
+      if (leads && !std::exchange(poll_.busy, true)) core_.jobs.spawn(run_pass(poll_));
     }
     if (leads) {
       const auto taken = co_await take_over(core_, TakeOver::expired);
@@ -270,8 +272,10 @@ base::Task<void> Reconciler::orphan(Lane& lane, host::VmRecord record) {
   auto stone =
       co_await core_.get<std::optional<TombstoneRow>>([&](Reader& reader) { return reader.tombstone(host_id, name); });
   if (!stone) co_return;
+  auto place = core_.place_of(lane.host_id, lane.backend);
+  if (!place) co_return;
   // What a provider of this process has without a row is of a create that a crash cut short.
-  if (!*stone && core_.parts.options.keep_unknown_vms && !host_id.empty()) co_return;
+  if (!*stone && core_.parts.options.keep_unknown_vms && place->remote() != nullptr) co_return;
   const std::uint64_t generation = std::max(record.generation, *stone ? (*stone)->generation : 0);
   // The row is looked up once more inside the transaction that records the deletion.
   auto recorded = co_await core_.commit("orphan_recorded", [&](Tx& tx) -> base::Result<void> {
@@ -286,8 +290,6 @@ base::Task<void> Reconciler::orphan(Lane& lane, host::VmRecord record) {
     return {};
   });
   if (!recorded) co_return;
-  auto place = core_.place_of(lane.host_id, lane.backend);
-  if (!place) co_return;
   host::CallContext context;
   context.limit = kDeleteLimit;
   context.generation =

@@ -59,12 +59,10 @@ base::Task<base::Result<void>> delete_on_host(Core& core, const Place& place, co
   co_return deleted;
 }
 
-// Whether the bytes stay there unnamed: the agent does not know how to delete them. One that says so is believed; a plain
-// "not found" of one that never said it could means no more (10.5).
+// Whether the bytes stay there unnamed: of an agent that never said it could delete them, "not found" is the route (10.5).
 bool leaks(const Place& place, const base::Error& error) {
-  const bool knows_how = place.host != nullptr && place.has("snapshot-delete");
-  if (error.code == base::Errc::unsupported) return !knows_how;
-  return error.code == base::Errc::not_found && place.host != nullptr && !knows_how;
+  const bool absent = error.code == base::Errc::unsupported || error.code == base::Errc::not_found;
+  return absent && !place.has("snapshot-delete");
 }
 
 }  // namespace

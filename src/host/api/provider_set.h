@@ -28,6 +28,8 @@ class ProviderSet {
   // not here.
   virtual Provider* local(std::string_view backend) = 0;
   virtual std::vector<std::string> local_backends() const = 0;
+  // Whether that provider is an agent elsewhere: it can do what its capacity() says, and it outlives this process.
+  virtual bool is_agent(std::string_view /*backend*/) const { return false; }
   // GET of a guest agent (https, certificate pinned by `fingerprint`): the status of its answer.
   virtual base::Task<base::Result<int>> guest_get(std::string url, std::string path, std::string token,
                                                   std::string fingerprint, std::chrono::nanoseconds limit) = 0;
