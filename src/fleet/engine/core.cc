@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "fleet/engine/boot_material.h"
+#include "fleet/engine/host_ops.h"
 #include "fleet/engine/metered_provider.h"
 #include "fleet/render/views.h"
 #include "fleet/secrets/tokens.h"
@@ -141,13 +142,14 @@ host::CallContext Core::context(const EnvironmentRow& row, const OperationRow* o
 
 void Core::heard_of(const Place& place, const base::Error* error) {
   if (!place.host) return;
+  const Reachability before = place.host->row.reach_state;
   bool changed = false;
   const auto* failure = error == nullptr ? nullptr : host::wire_failure(*error);
   if (error == nullptr || (failure != nullptr && failure->status != 0))
     changed = hosts.contact(*place.host, now(), wall());
   else if (failure != nullptr && failure->refused)
     changed = hosts.refused(*place.host, wall());
-  if (changed) parts.meters.host_state(place.host->row.host_id, hosts.reachable(place.host->row.host_id));
+  if (changed) note_reach(*this, place.host, before);
 }
 
 OperationRow Core::new_operation(std::string_view kind, const EnvironmentRow& row, const RequestInfo& info) {

@@ -19,12 +19,16 @@ base::Task<base::Result<bool>> has_environments(Core& core, std::string host_id)
 base::Task<base::Result<void>> take_heartbeat(Core& core, std::string host_id, HeartbeatRequest request);
 base::Task<base::Result<std::string>> explain_placement(Core& core, CreateRequest request);
 
+// The event of that change, if it is one.
+std::string_view reach_event(Reachability before, Reachability after) noexcept;
+// A host's reachability has changed: counted, and by the leader, whose word it is, written and told.
+void note_reach(Core& core, std::shared_ptr<ManagedHost> host, Reachability before);
 // Asks a host how it is; writes what changed. Part of the leader's work.
 base::Task<void> poll_host(Core& core, std::shared_ptr<ManagedHost> host);
 // What the default providers that are agents can do: they have no row to tell another replica by.
 base::Task<void> ask_default_agents(Core& core);
-// Reachability by age, for all hosts; writes and tells what changed.
-base::Task<void> age_hosts(Core& core);
+// Reachability by age, for all hosts.
+void age_hosts(Core& core);
 base::Task<base::Result<void>> load_hosts(Core& core);
 
 }  // namespace fusebox::fleet

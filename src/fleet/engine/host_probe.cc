@@ -125,6 +125,11 @@ void take_capacity(Core& core, ManagedHost& host, const host::Capacity& capacity
   if (!capacity.mig_instances.empty()) host.row.mig_instances_json = instances_json(capacity);
   if (!capacity.agent_name.empty()) host.row.agent_name = capacity.agent_name;
   if (!capacity.agent_version.empty()) host.row.agent_version = capacity.agent_version;
+  // What was not declared because the host was away when it was registered.
+  if (host.row.arch.empty()) host.row.arch = capacity.arch;
+  if (host.row.gpu_kind.empty()) host.row.gpu_kind = capacity.gpu_kind;
+  if (host.row.gpus_total == 0 && host.row.backend == "qemu") host.row.gpus_total = capacity.gpus;
+  if (host.row.mig_profiles.empty()) host.row.mig_profiles = capacity.mig_profiles;
   core.hosts.set_features(host, capacity.features);
   host.images.clear();
   for (const auto& [name, size] : capacity.image_gb) host.images.insert(name);

@@ -126,6 +126,7 @@ base::Task<base::Result<Outcome>> register_host(Core& core, RequestInfo info, Ho
     FB_CO_TRY(bound, co_await core.get<Reader::BoundDevices>(
                          [&](Reader& reader) { return reader.bound_devices(row.host_id); }));
   }
+  const Reachability before = old ? old->row.reach_state : Reachability::reachable;
   Outcome outcome{.status = 201, .json = render_host(row, bound, warnings), .location = {}, .replayed = false};
   EnvironmentRow none;
   OperationRow op = core.new_operation("register_host", none, info);
@@ -135,6 +136,8 @@ base::Task<base::Result<Outcome>> register_host(Core& core, RequestInfo info, Ho
     tx.put_host(row);
     if (!op.idem_key.empty()) tx.insert_operation(op);
     tx.add_event(event_of("host", row.host_id, "host.registered", row.updated_at));
+    if (const std::string_view event = reach_event(before, row.reach_state); !event.empty())
+      tx.add_event(event_of("host", row.host_id, event, row.updated_at));
     return {};
   });
   if (!recorded) co_return co_await earlier_outcome_or(core, info, std::move(recorded.error()));

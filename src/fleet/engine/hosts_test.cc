@@ -1,4 +1,5 @@
 #include "fleet/engine/engine_test_support.h"
+#include "fleet/engine/reconcile_test_support.h"
 
 namespace fusebox::fleet {
 namespace {
@@ -106,6 +107,85 @@ TEST_F(Hosts, AHostThatLearnsToCreateInParallelDoes) {
   pass(seconds{15});
   for (const char* vm : {"fuse-one", "fuse-two"}) ASSERT_TRUE(await(engine->destroy(executor, {}, vm)));
   EXPECT_EQ(creates_at_once(host("h1").faults), 2U);
+}
+
+TEST_F(Hosts, OneThatWasAwayWhenItWasRegisteredIsKnownOnceItAnswers) {
+  host("h1").faults.plan_all(refusing());
+  host("h1").faults.capacity = [](host::Capacity& capacity) { capacity.arch = "arm64"; };
+  add_host("h1");
+  EXPECT_EQ(host_row("h1").arch, "");
+  host("h1").faults.clear();
+  pass(seconds{25});
+  EXPECT_EQ(host_row("h1").arch, "arm64");
+  EXPECT_EQ(events_of("host", "h1"), (Words{"host.registered", "host.unreachable", "host.reachable"}));
+}
+
+TEST_F(Hosts, EveryChangeOfReachabilityIsToldOnceAndWithItsOpposite) {
+  add_host("h1");
+  // Calls for an environment find it gone; a heartbeat finds it back.
+  host("h1").faults.plan_all(refusing());
+  for (const char* task : {"a", "b"}) EXPECT_FALSE(await_passing(engine->create(executor, {}, request(task))));
+  settle();
+  EXPECT_EQ(events_of("host", "h1"), (Words{"host.registered", "host.unreachable"}));
+  host("h1").faults.clear();
+  ASSERT_TRUE(await(engine->heartbeat(executor, {}, "h1", {})));
+  EXPECT_EQ(events_of("host", "h1"), (Words{"host.registered", "host.unreachable", "host.reachable"}));
+  EXPECT_EQ(host_row("h1").reach_state, Reachability::reachable);
+}
+
+TEST_F(Hosts, ASuspectThatAnswersIsNoNews) {
+  add_host("h1");
+  auto lost = std::make_shared<host::WireFailure>();
+  host("h1").faults.plan_all(
+      {.how = How::fail, .error = {base::Errc::unavailable, "no route", {}, lost}, .times = host::kAlways});
+  pass(seconds{50});
+  EXPECT_EQ(host_row("h1").reach_state, Reachability::suspect);
+  host("h1").faults.clear();
+  pass(seconds{15});
+  EXPECT_EQ(host_row("h1").reach_state, Reachability::reachable);
+  EXPECT_EQ(events_of("host", "h1"), (Words{"host.registered"}));
+}
+
+struct HostsOfReplicas : TickTest {};
+
+TEST_F(HostsOfReplicas, AFollowerPlacesByWhatTheLeaderSaysOfAHost) {
+  add_host("h1");
+  begin_ticks();
+  store->leads = false;
+  HostRow said = host_row("h1");
+  said.reach_state = Reachability::suspect;
+  write([said](Tx& tx) -> base::Result<void> {
+    tx.set_host_contact(said);
+    return {};
+  });
+  ASSERT_TRUE(await(load_hosts(*core)));
+  EXPECT_EQ(core->hosts.find("h1")->row.reach_state, Reachability::suspect);
+}
+
+TEST_F(HostsOfReplicas, WhoBecomesLeaderJudgesByWhatOthersHeard) {
+  add_host("h1");
+  begin_ticks();
+  store->leads = false;
+  executor.run_for(std::chrono::hours{1});
+  HostRow heard = host_row("h1");
+  heard.last_seen_at = clock.wall();
+  write([heard](Tx& tx) -> base::Result<void> {
+    tx.set_host_contact(heard);
+    return {};
+  });
+  ASSERT_TRUE(await(load_hosts(*core)));
+  store->leads = true;
+  age_hosts(*core);
+  EXPECT_EQ(core->hosts.find("h1")->row.reach_state, Reachability::reachable);
+}
+
+TEST_F(HostsOfReplicas, AHeartbeatOfAHostThatAnotherReplicaRegisteredIsTaken) {
+  add_host("h1");
+  begin_ticks();
+  core->hosts.remove("h1");
+  EXPECT_TRUE(await(take_heartbeat(*core, "h1", {})));
+  EXPECT_TRUE(core->hosts.find("h1"));
+  EXPECT_FALSE(await(take_heartbeat(*core, "h2", {})));
 }
 
 // FIRECRACKER_BASE_URL: an agent without a row.

@@ -78,7 +78,7 @@ base::Task<void> Reconciler::run() {
     if (leads) {
       const auto taken = co_await take_over(core_, TakeOver::expired);
       if (!taken) core_.log(base::LogLevel::warn, "leases not looked at", {{"error", taken.error().message}});
-      co_await age_hosts(core_);
+      age_hosts(core_);
     }
     // What other replicas did to hosts is in their rows.
     if (core_.parts.store.replicated() && core_.now() >= next_load) {
