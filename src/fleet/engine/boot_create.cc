@@ -58,7 +58,7 @@ host::CreateSpec HostCreate::create_spec() const {
   spec.name = row.host_vm_name;
   spec.cpus = row.cpus;
   spec.memory_mb = row.ram_mb;
-  spec.storage_gb = row.storage_gb;
+  spec.storage_gb = boot_.material.request.spec.storage_gb;  // 0: as large as the image, whatever was counted for it
   spec.region = row.region;
   spec.image = boot_.material.request.spec.image;
   if (boot_.seed && boot_.fork_of.empty()) spec.seed_snapshot = boot_.seed->snapshot_id;
@@ -83,7 +83,7 @@ base::Task<base::Result<host::VmRecord>> HostCreate::create_once(const Place& pl
                         .snapshot_id = boot_.seed ? boot_.seed->snapshot_id : std::string(),
                         .cpus = row.cpus,
                         .memory_mb = row.ram_mb,
-                        .storage_gb = row.storage_gb,
+                        .storage_gb = boot_.material.request.spec.storage_gb,
                         .region = row.region};
     made = co_await place.provider->fork(core_.context(row, &boot_.op, kCreateLimit), boot_.fork_of, std::move(spec));
   }

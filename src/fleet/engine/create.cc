@@ -175,6 +175,7 @@ base::Task<base::Result<Boot>> place_and_record(Core& core, const RequestInfo& i
   Boot boot;
   boot.began = core.now();
   boot.seed = origin.seed;
+  count_image(core, demand);
   boot.demand = demand;
   for (int attempt = 0;; ++attempt) {
     boot.row = row_of(core, request, demand, origin);

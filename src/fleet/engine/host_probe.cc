@@ -1,7 +1,6 @@
 #include "fleet/engine/host_probe.h"
 
 #include <algorithm>
-#include <set>
 
 #include "base/json.h"
 
@@ -9,23 +8,6 @@ namespace fusebox::fleet {
 namespace {
 
 constexpr std::string_view kReferenceQemu = "qemu-agent/0.1";
-
-// What of a host was told by its probe and not declared, as a list of field names.
-std::string probed_json(const std::set<std::string>& fields) {
-  base::json::Writer out;
-  out.begin_object().key("fields").begin_array();
-  for (const std::string& field : fields) out.string(field);
-  return out.end_array().end_object().take();
-}
-
-std::set<std::string> probed_fields(const HostRow& row) {
-  std::set<std::string> fields;
-  const auto document = base::json::parse(row.probed_json);
-  const auto* list = document ? document->root->find("fields") : nullptr;
-  if (list == nullptr) return fields;
-  for (const auto& one : list->elements()) fields.insert(one.string());
-  return fields;
-}
 
 std::string devices_json(const host::Capacity& capacity) {
   base::json::Writer out;
@@ -81,13 +63,13 @@ constexpr Number kNumbers[] = {
 }  // namespace
 
 base::Result<void> apply_probe(HostRow& row, const host::Capacity& capacity, std::vector<std::string>& warnings) {
-  std::set<std::string> fields;
+  Probed told;
   for (const Number& number : kNumbers) {
     const std::int64_t probed = std::max<std::int64_t>(0, capacity.*number.probed);
     std::int64_t& mine = row.*number.field;
     if (mine <= 0) {
       mine = probed;
-      fields.insert(std::string(number.name));
+      told.fields.emplace(number.name);
     } else if (mine > probed) {
       warnings.push_back("declared " + std::string(number.name) + " (" + std::to_string(mine) +
                          ") exceeds probed host capacity (" + std::to_string(probed) + ")");
@@ -107,7 +89,8 @@ base::Result<void> apply_probe(HostRow& row, const host::Capacity& capacity, std
   row.features = capacity.features;
   row.agent_name = capacity.agent_name;
   row.agent_version = capacity.agent_version;
-  row.probed_json = probed_json(fields);
+  told.take(capacity);
+  row.probed_json = write_probed(told);
   if (capacity.agent_name.starts_with(kReferenceQemu) && row.vm_count_max > 1) {
     row.vm_count_max = 1;
     warnings.push_back("this agent serves one vm at a time: vm_count limited to 1");
@@ -116,9 +99,8 @@ base::Result<void> apply_probe(HostRow& row, const host::Capacity& capacity, std
 }
 
 void take_capacity(Core& core, ManagedHost& host, const host::Capacity& capacity) {
-  const std::set<std::string> fields = probed_fields(host.row);
   for (const Number& number : kNumbers) {
-    if (fields.contains(std::string(number.name)))
+    if (host.probed.fields.contains(number.name))
       host.row.*number.field = std::max<std::int64_t>(0, capacity.*number.probed);
   }
   if (!capacity.gpu_devices.empty()) host.row.gpu_devices_json = devices_json(capacity);
@@ -131,9 +113,8 @@ void take_capacity(Core& core, ManagedHost& host, const host::Capacity& capacity
   if (host.row.gpus_total == 0 && host.row.backend == "qemu") host.row.gpus_total = capacity.gpus;
   if (host.row.mig_profiles.empty()) host.row.mig_profiles = capacity.mig_profiles;
   core.hosts.set_features(host, capacity.features);
-  host.images.clear();
-  for (const auto& [name, size] : capacity.image_gb) host.images.insert(name);
-  host.huge_pages_free_mb = capacity.huge_pages_free_mb.value_or(0);
+  host.probed.take(capacity);
+  host.row.probed_json = write_probed(host.probed);
 }
 
 }  // namespace fusebox::fleet

@@ -57,8 +57,10 @@ schedule::HostView HostDirectory::view_of(const ManagedHost& host) const {
   view.arch = row.arch;
   view.labels = row.labels;
   view.features = host.features;
-  view.images = host.images;
-  view.huge_pages_free_mb = host.huge_pages_free_mb;
+  view.tells_images = host.probed.image_gb.has_value();
+  if (view.tells_images)
+    for (const auto& [name, size] : *host.probed.image_gb) view.images.insert(name);
+  view.huge_pages_free_mb = host.probed.huge_pages_free_mb.value_or(0);
   view.capacity = {.cpus = row.cpus_total,
                    .ram_mb = row.ram_mb_total,
                    .storage_gb = row.storage_gb_total,
@@ -98,6 +100,7 @@ void HostDirectory::upsert(HostRow row, const Reader::BoundDevices& devices) {
     host->contact = executor_.clock().monotonic();  // a restart judges nobody by the time it was down
   }
   host->learn(executor_, row.features);
+  host->probed = read_probed(row.probed_json);
   host->row = std::move(row);
   changed(*host);
 }

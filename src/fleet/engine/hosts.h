@@ -19,6 +19,7 @@
 
 #include "base/wait.h"
 #include "fleet/engine/options.h"
+#include "fleet/engine/probed.h"
 #include "fleet/schedule/host_index.h"
 #include "fleet/store/store.h"
 #include "host/api/provider.h"
@@ -36,8 +37,7 @@ struct Agent {
 struct ManagedHost : Agent {
   HostRow row;
   std::shared_ptr<host::Provider> provider;  // null: its token cannot be decrypted
-  std::set<std::string, std::less<>> images;
-  std::int64_t huge_pages_free_mb = 0;
+  Probed probed;                             // of the row
   std::int32_t refusals_in_row = 0;          // refused connections
   base::Nanos contact{0};                    // monotonic, of the last successful answer
   base::Nanos contact_written{0};            // wall, what the row has
@@ -63,7 +63,7 @@ class HostDirectory {
   // What a placement that was decided takes, and gives back. An unknown host: nothing.
   void reserve(std::string_view host_id, const schedule::Reservation& taken) { account(host_id, taken, 1); }
   void release(std::string_view host_id, const schedule::Reservation& taken) { account(host_id, taken, -1); }
-  // After a change of `host.row`, features or images that is not an upsert.
+  // After a change of `host.row`, features or `probed` that is not an upsert.
   void changed(const ManagedHost& host);
   void set_features(ManagedHost& host, const std::vector<std::string>& told);
 

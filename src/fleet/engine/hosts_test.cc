@@ -60,6 +60,57 @@ TEST_F(Hosts, AUrlOfWhichNoProviderCanBeMadeIsRefused) {
   EXPECT_NE(refused.error().message.find("http://h1.test:8090"), std::string::npos);
 }
 
+TEST_F(Hosts, AnImageThatIsOnAHostAloneIsFoundThereByEveryReplica) {
+  tells("h1", {{"py", 0}});
+  tells("h2", {{"js", 0}, {"js:1", 0}});
+  for (const char* id : {"h1", "h2"}) ASSERT_TRUE(await(engine->register_host(executor, {}, wasm_host(id))));
+  ASSERT_TRUE(create_of_image("a", "js"));
+  EXPECT_EQ(row("fuse-a")->host_id, "h2");
+  // A replica that does not poll knows what the leader was told.
+  stop();
+  store->leads = false;
+  start();
+  const auto made = create_of_image("b", "js:1");
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(row("fuse-b")->host_id, "h2");
+  auto wanted = request("c");
+  wanted.spec.image = "rb";
+  wanted.spec.backend = "wasm";
+  const auto refused = await(engine->create(executor, {}, wanted));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "no host has sufficient capacity: image \"rb\" is on none of 2 schedulable hosts");
+  const auto explained = await(engine->explain(executor, wanted));
+  ASSERT_TRUE(explained);
+  EXPECT_NE(explained->find(R"("reason":"does not have image \"rb\"")"), std::string::npos) << *explained;
+}
+
+TEST_F(Hosts, AHeartbeatThatLeavesOutImagesKeepsThem) {
+  tells("h1", {{"js", 0}});
+  ASSERT_TRUE(await(engine->register_host(executor, {}, wasm_host("h1"))));
+  HeartbeatRequest heartbeat;
+  heartbeat.capacity = host::StubOptions::default_capacity();
+  ASSERT_TRUE(await(engine->heartbeat(executor, {}, "h1", heartbeat)));
+  EXPECT_TRUE(create_of_image("a", "js"));
+  heartbeat.capacity->image_gb.emplace();
+  ASSERT_TRUE(await(engine->heartbeat(executor, {}, "h1", heartbeat)));
+  EXPECT_FALSE(create_of_image("b", "js"));
+}
+
+TEST_F(Hosts, ASpecWithoutStorageTakesTheSizeOfItsImage) {
+  host("h1").faults.capacity = [](host::Capacity& capacity) {
+    capacity.base_image_gb = 4;
+    capacity.image_gb = std::map<std::string, std::int64_t>{{"desktop", 16}};
+  };
+  add_host("h1");
+  ASSERT_TRUE(create("a"));
+  EXPECT_EQ(host_row("h1").storage_gb_allocated, 4);
+  ASSERT_TRUE(create_of_image("b", "desktop"));
+  EXPECT_EQ(host_row("h1").storage_gb_allocated, 20);
+  ASSERT_TRUE(await(engine->destroy(executor, {}, "fuse-a")));
+  ASSERT_TRUE(await(engine->destroy(executor, {}, "fuse-b")));
+  EXPECT_EQ(host_row("h1").storage_gb_allocated, 0);
+}
+
 TEST_F(Hosts, AHostThatAnswersWithTheIdOfAnotherVmDoesNotGetIt) {
   add_host("h1");
   ASSERT_TRUE(create("a"));

@@ -1,5 +1,8 @@
 #include "fleet/engine/placement.h"
 
+#include <algorithm>
+
+#include "fleet/schedule/gates.h"
 #include "fleet/schedule/place.h"
 
 namespace fusebox::fleet {
@@ -76,11 +79,25 @@ std::string default_backend(Core& core, const schedule::Demand& demand) {
     host::Provider* const wasm = core.parts.providers.local("wasm");
     if (wasm != nullptr && wasm->has_image(demand.image)) return "wasm";
     for (const auto& host : core.hosts.all()) {
-      if (host->row.backend == "wasm" && host->images.contains(demand.image)) return "wasm";
+      const auto& images = host->probed.image_gb;
+      if (host->row.backend == "wasm" && images && images->contains(demand.image)) return "wasm";
     }
   }
   if (core.hosts.serves("stub")) return "stub";
   return core.hosts.empty() && !names_machine(demand) ? "stub" : std::string();
+}
+
+void count_image(Core& core, schedule::Demand& demand) {
+  if (demand.storage_gb > 0) return;
+  for (const auto& host : core.hosts.all()) {
+    if (host->row.backend != schedule::backend_or_default(demand.backend)) continue;
+    const Probed& probed = host->probed;
+    std::int64_t size = demand.image.empty() ? probed.base_image_gb.value_or(0) : 0;
+    if (!demand.image.empty() && probed.image_gb) {
+      if (const auto image = probed.image_gb->find(demand.image); image != probed.image_gb->end()) size = image->second;
+    }
+    demand.storage_gb = std::max(demand.storage_gb, size);
+  }
 }
 
 base::Result<Choice> choose_place(Core& core, const schedule::Demand& demand, const std::set<std::string>& tried) {

@@ -19,6 +19,9 @@ std::string default_backend(Core& core, const schedule::Demand& demand);
 // What runs in a replica's own process no other replica can see: only the stub, which keeps no more than the rows say, may.
 bool is_shared_out(const Core& core, std::string_view backend);
 
+// What its image takes, as the agents tell, counts for an environment that asks for no storage (12.1).
+void count_image(Core& core, schedule::Demand& demand);
+
 struct Choice {
   std::string host_id;  // "" = the default provider of `backend`
   std::string backend;

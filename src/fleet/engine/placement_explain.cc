@@ -8,6 +8,7 @@ namespace fusebox::fleet {
 base::Task<base::Result<std::string>> explain_placement(Core& core, CreateRequest request) {
   schedule::Demand demand = demand_of(request);
   if (demand.backend.empty()) demand.backend = default_backend(core, demand);
+  count_image(core, demand);
   base::json::Writer out;
   out.begin_object().key("hosts").begin_array();
   for (const schedule::Explanation& one : core.hosts.index().explain(demand)) {

@@ -45,6 +45,7 @@ base::Task<base::Result<Boot>> boot_again(Core& core, EnvironmentRow row, Operat
   FB_CO_TRY(boot.material, open_material(core.parts.vault, row));
   boot.demand = demand_of(boot.material.request);
   boot.demand.backend = row.backend;
+  boot.demand.storage_gb = row.storage_gb;  // what was counted for it
   if (!op.snapshot_id.empty()) {
     FB_CO_TRY(boot.seed, co_await core.snapshot(op.snapshot_id, {}));
     boot.demand.has_seed = true;

@@ -88,6 +88,10 @@ std::string_view backend_or_default(std::string_view backend) noexcept {
   return backend.empty() ? "firecracker" : backend;
 }
 
+bool may_have_image(const HostView& host, std::string_view image) {
+  return image.empty() || !host.tells_images || host.images.contains(image);
+}
+
 bool labels_match(const Labels& host, const Labels& wanted) {
   return std::ranges::all_of(wanted, [&](const auto& label) {
     const auto found = host.find(label.first);
@@ -115,6 +119,7 @@ Gate failed_gate(const HostView& host, const Demand& demand) {
   if (!backend_passes(host, demand)) return Gate::backend;
   if (!labels_match(host.labels, demand.labels)) return Gate::labels;
   if (!missing_feature(host, demand).empty()) return Gate::features;
+  if (!may_have_image(host, demand.image)) return Gate::image;
   if (!fits(host, demand)) return Gate::fit;
   if (host.reachability == Reachability::unreachable) return Gate::reachable;
   return Gate::none;
@@ -136,6 +141,8 @@ std::string rejection_text(const HostView& host, const Demand& demand, Gate gate
       return "does not have labels " + labels_text(missing_labels(host.labels, demand.labels));
     case Gate::features:
       return "does not support " + std::string(missing_feature(host, demand));
+    case Gate::image:
+      return "does not have image \"" + demand.image + "\"";
     case Gate::fit:
       return "does not fit " + size_text(demand);
     case Gate::reachable:

@@ -197,13 +197,17 @@ Placement HostIndex::place(const Demand& demand) const {
 }
 
 Refusal HostIndex::refusal(const Demand& demand) const {
-  FleetCounts counts{hosts_.size(), schedulable_, gpu_hosts_, 0};
-  if (!demand.labels.empty()) {
-    counts.label_matches = static_cast<std::size_t>(std::ranges::count_if(hosts_, [&](const auto& entry) {
+  FleetCounts counts{hosts_.size(), schedulable_, gpu_hosts_, 0, 0};
+  const auto count_active = [&](const auto& matches) {
+    return static_cast<std::size_t>(std::ranges::count_if(hosts_, [&](const auto& entry) {
       const HostView& host = entry.second->host;
-      return host.state == HostState::active && labels_match(host.labels, demand.labels);
+      return host.state == HostState::active && matches(host);
     }));
-  }
+  };
+  if (!demand.labels.empty())
+    counts.label_matches = count_active([&](const HostView& host) { return labels_match(host.labels, demand.labels); });
+  if (!demand.image.empty())
+    counts.image_matches = count_active([&](const HostView& host) { return may_have_image(host, demand.image); });
   return refusal_for(demand, counts);
 }
 

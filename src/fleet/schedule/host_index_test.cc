@@ -54,6 +54,7 @@ HostView random_host(SeededRandom& random, std::uint64_t number) {
     if (random.below(2) == 0) host.capacity.gpu_devices = {{host.id + "-0", "A100"}, {host.id + "-1", "H100"}};
     if (random.below(2) == 0) host.capacity.mig_profiles["1g.5gb"] = 2;
   }
+  host.tells_images = random.below(3) == 0;
   for (const std::string& image : kImages) {
     if (random.below(3) == 0) host.images.insert(image);
   }

@@ -31,6 +31,7 @@ FleetCounts count(std::span<const HostView> hosts, const Demand& demand) {
     ++counts.schedulable;
     if (serves_gpus(host)) ++counts.gpu_hosts;
     if (labels_match(host.labels, demand.labels)) ++counts.label_matches;
+    if (may_have_image(host, demand.image)) ++counts.image_matches;
   }
   return counts;
 }
@@ -102,6 +103,9 @@ Refusal refusal_for(const Demand& demand, const FleetCounts& counts) {
   if (demand.gpus > 0 && counts.gpu_hosts == 0) {
     return refused(
         demand, none + "need " + gpu_text(demand) + ", and " + schedulable_text(counts.schedulable) + " serves gpus");
+  }
+  if (!demand.image.empty() && counts.schedulable > 0 && counts.image_matches == 0) {
+    return refused(demand, none + "image \"" + demand.image + "\" is on " + schedulable_text(counts.schedulable));
   }
   return refused(demand, none + "need " + size_text(demand) + ", no eligible host fits");
 }

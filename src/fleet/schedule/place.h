@@ -34,6 +34,7 @@ struct FleetCounts {
   std::size_t schedulable = 0;    // active, whatever else
   std::size_t gpu_hosts = 0;      // of those, with devices or slices
   std::size_t label_matches = 0;  // of those, with every label of the demand
+  std::size_t image_matches = 0;  // of those, where its image may be
 };
 Refusal refusal_for(const Demand& demand, const FleetCounts& counts);
 Refusal unknown_pin(const Demand& demand);

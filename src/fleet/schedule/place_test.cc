@@ -105,6 +105,10 @@ TEST(Gates, EachTurnsAHostAwayWithItsText) {
        "does not support huge pages"},
       {"enough huge pages", [](HostView& h, Demand& d) { h.huge_pages_free_mb = 512, d.huge_pages = true; }, Gate::none,
        ""},
+      {"image that is elsewhere",
+       [](HostView& h, Demand& d) { h.tells_images = true, h.images = {"py"}, d.image = "js"; }, Gate::image,
+       "does not have image \"js\""},
+      {"image of a host that does not tell", [](HostView&, Demand& d) { d.image = "js"; }, Gate::none, ""},
       {"exactly the free cpus", [](HostView& h, Demand&) { h.reserved.cpus = 6; }, Gate::none, ""},
       {"one cpu short", [](HostView& h, Demand&) { h.reserved.cpus = 7; }, Gate::fit, "does not fit 2CPU/512MB/2GB"},
       {"memory", [](HostView& h, Demand&) { h.reserved.ram_mb = 15873; }, Gate::fit, "does not fit 2CPU/512MB/2GB"},
@@ -256,6 +260,9 @@ TEST(Place, RefusalsSayWhy) {
             "gpus");
   EXPECT_EQ(refuse(hosts, [](Demand& d) { d.cpus = 9; }),
             "503 no host has sufficient capacity: need 9CPU/512MB/2GB, no eligible host fits");
+  hosts[0].tells_images = hosts[1].tells_images = true;
+  EXPECT_EQ(refuse(hosts, [](Demand& d) { d.image = "js"; }),
+            "503 no host has sufficient capacity: image \"js\" is on none of 1 schedulable hosts");
   EXPECT_EQ(refuse({gpu_host("g")}, [](Demand& d) { d.gpus = 3; }),
             "503 no host has sufficient capacity: need 2CPU/512MB/2GB + 3 gpus, no eligible host fits");
   EXPECT_EQ(

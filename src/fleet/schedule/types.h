@@ -64,7 +64,8 @@ struct HostView {
   std::set<std::string, std::less<>> features;
   HostCapacity capacity;
   HostReserved reserved;
-  std::set<std::string, std::less<>> images;  // present on the host
+  bool tells_images = false;
+  std::set<std::string, std::less<>> images;  // present on the host, when it tells
   std::int64_t huge_pages_free_mb = 0;
 };
 

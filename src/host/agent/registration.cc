@@ -123,6 +123,11 @@ Task<Result<void>> Registration::heartbeat() {
   out.key("cpus").integer(capacity->cpus).key("ram_mb").integer(capacity->ram_mb);
   out.key("storage_gb").integer(capacity->storage_gb);
   put(out, "arch", capacity->arch);
+  if (capacity->image_gb && capacity->image_gb->size() <= kHeartbeatImagesMax) {
+    out.key("image_gb").begin_object();
+    for (const auto& [name, size] : *capacity->image_gb) out.key(base::to_utf8(name)).integer(size);
+    out.end_object();
+  }
   out.end_object();
   // A cut list would read as missing VMs; without one the control plane asks for it.
   if (records->size() <= kHeartbeatVmsMax) {

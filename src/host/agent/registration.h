@@ -30,6 +30,7 @@ inline constexpr std::chrono::seconds kRegisterPauseMin{1};  // doubled after ea
 inline constexpr std::chrono::seconds kRegisterPauseMax{60};
 inline constexpr std::chrono::seconds kRegisterCallLimit{20};  // the control plane asks us back, for up to 10 s
 inline constexpr std::size_t kHeartbeatVmsMax = 2000;          // a control plane reads 64 KiB; it lists the rest itself
+inline constexpr std::size_t kHeartbeatImagesMax = 200;        // the same; it asks for the rest itself
 
 // How requests leave: AsyncClient::send, or a test's.
 using SendRequest = std::function<base::Task<base::Result<http::AsyncReply>>(http::AsyncRequest)>;

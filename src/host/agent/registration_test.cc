@@ -15,6 +15,10 @@ using namespace std::chrono_literals;
 // A control plane that answers as it is told.
 struct Registering : ::testing::Test {
   Registering() { join.server_url = "http://cp/"; }
+  static StubOptions with_images(StubOptions options) {
+    options.capacity.image_gb = std::map<std::string, std::int64_t>{{"js", 0}, {"js:1", 0}};
+    return options;
+  }
   void start() {
     registration = std::make_unique<Registration>(
         RegistrationParts{stub, executor, random, logger}, join, "http://me:8090", "agent-token",
@@ -43,7 +47,7 @@ struct Registering : ::testing::Test {
   base::SeededRandom random{9};
   std::string logged;
   base::Logger logger{clock, base::LogLevel::info, [this](std::string_view line) { logged.append(line) += '\n'; }};
-  StubProvider stub{StubOptions{.clock = &clock, .random = &random}};
+  StubProvider stub{with_images(StubOptions{.clock = &clock, .random = &random})};
   JoinOptions join{
       .server_url = "", .server_token = "server-token", .host_id = "h 1", .region = "eu", .labels = {{"zone", "a"}}};
   int status = 201;
@@ -79,6 +83,7 @@ TEST_F(Registering, SaysWhoItIsAndThenThatItLives) {
   EXPECT_NE(requests[1].body.find(R"("vms":[{"vm_id":"a","generation":4,"state":"running","boot_id":)"),
             std::string::npos)
       << requests[1].body;
+  EXPECT_NE(requests[1].body.find(R"("image_gb":{"js":0,"js:1":0}})"), std::string::npos) << requests[1].body;
   executor.run_for(100s);
   EXPECT_GE(requests.size(), 11u);
   EXPECT_LE(requests.size(), 14u);

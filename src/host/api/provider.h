@@ -70,7 +70,7 @@ struct Capacity {  // host-agent.md 3.2
   std::map<std::string, std::int64_t> mig_profiles;
   std::vector<MigInstance> mig_instances;
   std::optional<std::int64_t> storage_total_gb, base_image_gb, vm_count, huge_pages_free_mb;
-  std::map<std::string, std::int64_t> image_gb;
+  std::optional<std::map<std::string, std::int64_t>> image_gb;  // of every image that is there; none: not told
   std::string fleet_id;
   std::string agent_name, agent_version;  // `agent` of the answer, else from the Server header
   std::vector<std::string> features;

@@ -13,6 +13,8 @@ using base::Task;
 
 namespace {
 
+constexpr std::uint64_t kBytesPerGb = 1ull << 30;
+
 Result<ShelvedImage> look_up(image::Library& library, const image::Limits& limits, const std::string& text) {
   FB_TRY(const image::Reference reference, image::parse_reference(text, limits.name_bytes_max));
   FB_TRY(const image::Entry entry, library.find(reference));
@@ -50,6 +52,19 @@ Task<Result<ShelvedImage>> ImageShelf::take(std::string reference) {
   kept_.push_front({reference, *found, executor_.clock().monotonic(), version});
   if (kept_.size() > kShelfMax) kept_.pop_back();
   co_return found;
+}
+
+Task<Result<std::map<std::string, std::int64_t>>> ImageShelf::sizes() {
+  base::Completion<Result<std::vector<image::Entry>>> done;
+  offload_(std::make_unique<std::function<void()>>([done, library = library_] { done.set(library->list()); }));
+  FB_CO_TRY(const std::vector<image::Entry> entries, co_await done.wait(executor_));
+  std::map<std::string, std::int64_t> sizes;
+  for (const image::Entry& entry : entries) {
+    const auto size = static_cast<std::int64_t>(entry.stored_bytes / kBytesPerGb);
+    sizes[entry.name + ":" + entry.version] = size;
+    sizes[entry.name] = size;  // the newest comes last
+  }
+  co_return sizes;
 }
 
 bool ImageShelf::has(std::string_view reference) const {

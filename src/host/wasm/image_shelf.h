@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +40,8 @@ class ImageShelf {
   // The same without waiting, when it is at hand.
   const ShelvedImage* at_hand(std::string_view reference);
   bool has(std::string_view reference) const;
+  // Every reference that names a stored image, and whole GiB of it.
+  base::Task<base::Result<std::map<std::string, std::int64_t>>> sizes();
   image::Library& library() const noexcept { return *library_; }
 
  private:

@@ -252,6 +252,8 @@ void WasmProvider::note(WasmEnvironment& environment, std::string text) {
 Task<Result<Capacity>> WasmProvider::capacity(CallContext) {
   Capacity capacity = options_.capacity;
   capacity.vm_count = static_cast<std::int64_t>(environments_.size());
+  auto images = co_await shelf_.sizes();
+  if (images) capacity.image_gb = std::move(*images);  // else not told: what was known of them stays
   co_return capacity;
 }
 

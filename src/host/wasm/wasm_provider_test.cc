@@ -474,6 +474,12 @@ TEST_F(WasmTest, ManySnapshotsStayOneStack) {
   EXPECT_EQ(get("a", "/same"), "18");
 }
 
+TEST_F(WasmTest, ItsCapacityNamesTheImagesThatAreHere) {
+  const auto capacity = await(provider().capacity({}));
+  ASSERT_TRUE(capacity);
+  EXPECT_EQ(capacity->image_gb, (std::map<std::string, std::int64_t>{{"hello", 0}, {"hello:1", 0}}));
+}
+
 struct TwoHosts : WasmTest {
   WasmMaker other;
   void SetUp() override { begin({}); }

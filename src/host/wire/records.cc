@@ -69,7 +69,6 @@ void put_if(Writer& out, std::string_view key, const std::optional<std::int64_t>
   if (count) out.key(key).integer(*count);
 }
 void put_counts(Writer& out, std::string_view key, const std::map<std::string, std::int64_t>& counts) {
-  if (counts.empty()) return;
   out.key(key).begin_object();
   for (const auto& [name, count] : counts) out.key(base::to_utf8(name)).integer(count);
   out.end_object();
@@ -138,9 +137,9 @@ std::string write_capacity(const Capacity& capacity) {
     for (const MigInstance& mig : capacity.mig_instances) write_mig(out, mig);
     out.end_array();
   }
-  put_counts(out, "mig_profiles", capacity.mig_profiles);
+  if (!capacity.mig_profiles.empty()) put_counts(out, "mig_profiles", capacity.mig_profiles);
   put_if(out, "storage_total_gb", capacity.storage_total_gb);
-  put_counts(out, "image_gb", capacity.image_gb);
+  if (capacity.image_gb) put_counts(out, "image_gb", *capacity.image_gb);
   put_if(out, "base_image_gb", capacity.base_image_gb);
   put_if(out, "vm_count", capacity.vm_count);
   put_if(out, "huge_pages_free_mb", capacity.huge_pages_free_mb);
@@ -179,7 +178,8 @@ Capacity read_capacity(const Node& node) {
   capacity.base_image_gb = count_of(node, "base_image_gb");
   capacity.vm_count = count_of(node, "vm_count");
   capacity.huge_pages_free_mb = count_of(node, "huge_pages_free_mb");
-  capacity.image_gb = counts_of(node, "image_gb");
+  if (const Node* images = member(node, "image_gb"); images != nullptr && images->is_object())
+    capacity.image_gb = counts_of(node, "image_gb");
   capacity.fleet_id = text_of(node, "fleet_id");
   if (const Node* agent = member(node, "agent")) {
     capacity.agent_name = text_of(*agent, "name");

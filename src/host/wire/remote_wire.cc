@@ -207,7 +207,8 @@ void RemoteWire::learn(const Capacity& capacity) {
   agent_.known = true;
   agent_.features = capacity.features;
   agent_.images.clear();
-  for (const auto& [name, gb] : capacity.image_gb) agent_.images.push_back(name);
+  if (!capacity.image_gb) return;
+  for (const auto& [name, gb] : *capacity.image_gb) agent_.images.push_back(name);
 }
 
 Task<Result<void>> RemoteWire::know(CallContext context) {

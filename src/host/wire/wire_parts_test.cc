@@ -59,7 +59,7 @@ TEST(WireRecords, ACapacityReadsAsItWasWritten) {
   capacity.gpu_devices.push_back({.index = 1, .uuid = "g", .model = "L4", .memory_mb = 24, .mig_capable = true});
   capacity.mig_instances.push_back({"u", "1g", "l4", "g"});
   capacity.mig_profiles = {{"1g", 2}};
-  capacity.image_gb = {{"js", 1}};
+  capacity.image_gb = std::map<std::string, std::int64_t>{{"js", 1}};
   capacity.vm_count = 3;
   capacity.fleet_id = "f";
   capacity.agent_name = "n";

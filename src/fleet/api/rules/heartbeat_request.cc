@@ -49,7 +49,7 @@ host::Capacity decode_capacity(const BodyObject& body) {
   out.base_image_gb = body.maybe_i64("base_image_gb");
   out.vm_count = body.maybe_i64("vm_count");
   out.huge_pages_free_mb = body.maybe_i64("huge_pages_free_mb");
-  out.image_gb = body.count_map("image_gb");
+  if (body.find("image_gb") != nullptr) out.image_gb = body.count_map("image_gb");
   out.fleet_id = body.text("fleet_id");
   return out;
 }

@@ -370,6 +370,8 @@ TEST(ReadHeartbeat, LiesAreRefused) {
   ASSERT_TRUE(good) << good.error().message;
   EXPECT_EQ(good->capacity->vm_count, 3);
   EXPECT_FALSE(good->capacity->huge_pages_free_mb);
+  EXPECT_FALSE(good->capacity->image_gb);
+  EXPECT_TRUE(read_heartbeat(R"({"capacity":{"image_gb":{}}})")->capacity->image_gb->empty());
   EXPECT_EQ(good->vms->at(0).generation, 7u);
   EXPECT_FALSE(read_heartbeat("{}")->vms);
   EXPECT_TRUE(read_heartbeat(R"({"vms":[]})")->vms);
