@@ -7,7 +7,10 @@
 namespace fusebox::fleet {
 namespace {
 
-constexpr std::string_view kReferenceQemu = "qemu-agent/0.1";
+// HA D1: a second VM on it destroys the network of the first.
+bool serves_one_vm(std::string_view name, std::string_view version) {
+  return name == "qemu-agent" && (version == "0.1" || version.starts_with("0.1."));
+}
 
 std::string devices_json(const host::Capacity& capacity) {
   base::json::Writer out;
@@ -91,7 +94,7 @@ base::Result<void> apply_probe(HostRow& row, const host::Capacity& capacity, std
   row.agent_version = capacity.agent_version;
   told.take(capacity);
   row.probed_json = write_probed(told);
-  if (capacity.agent_name.starts_with(kReferenceQemu) && row.vm_count_max > 1) {
+  if (serves_one_vm(row.agent_name, row.agent_version) && row.vm_count_max > 1) {
     row.vm_count_max = 1;
     warnings.push_back("this agent serves one vm at a time: vm_count limited to 1");
   }
@@ -107,6 +110,8 @@ void take_capacity(Core& core, ManagedHost& host, const host::Capacity& capacity
   if (!capacity.mig_instances.empty()) host.row.mig_instances_json = instances_json(capacity);
   if (!capacity.agent_name.empty()) host.row.agent_name = capacity.agent_name;
   if (!capacity.agent_version.empty()) host.row.agent_version = capacity.agent_version;
+  if (serves_one_vm(host.row.agent_name, host.row.agent_version))
+    host.row.vm_count_max = std::min<std::int64_t>(host.row.vm_count_max, 1);
   // What was not declared because the host was away when it was registered.
   if (host.row.arch.empty()) host.row.arch = capacity.arch;
   if (host.row.gpu_kind.empty()) host.row.gpu_kind = capacity.gpu_kind;

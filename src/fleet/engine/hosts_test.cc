@@ -60,6 +60,20 @@ TEST_F(Hosts, AUrlOfWhichNoProviderCanBeMadeIsRefused) {
   EXPECT_NE(refused.error().message.find("http://h1.test:8090"), std::string::npos);
 }
 
+TEST_F(Hosts, AReferenceQemuAgentServesOneVmWhetherProbedOrPolled) {
+  host("h1").faults.capacity = [](host::Capacity& capacity) {
+    capacity.agent_name = "qemu-agent";
+    capacity.agent_version = "0.1";
+  };
+  add_host("h1", 10, "qemu");
+  EXPECT_EQ(host_row("h1").vm_count_max, 1);
+  add_host("h2", 10, "qemu");
+  EXPECT_EQ(host_row("h2").vm_count_max, 10);
+  host("h2").faults.capacity = host("h1").faults.capacity;
+  pass(seconds{25});
+  EXPECT_EQ(host_row("h2").vm_count_max, 1);
+}
+
 TEST_F(Hosts, AnImageThatIsOnAHostAloneIsFoundThereByEveryReplica) {
   tells("h1", {{"py", 0}});
   tells("h2", {{"js", 0}, {"js:1", 0}});
