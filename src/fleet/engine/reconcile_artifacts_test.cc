@@ -184,10 +184,12 @@ TEST_F(Artifacts, TheSeedOfALiveEnvironmentStaysAndSoDoItsCopies) {
 TEST_F(Artifacts, OneThatIsUsedWhileOthersGoStays) {
   options.artifact_idle_ttl = hours{1};
   begin_ticks();
-  insert({layer("first", hours{2}), layer("second", hours{3})});
-  host("h1").faults.plan(Call::delete_snapshot, {.delay = seconds{1}});
+  constexpr std::uint64_t kAtOnce = 8;
+  for (std::uint64_t i = 0; i < kAtOnce; ++i) insert({layer("first-" + std::to_string(i), hours{2})});
+  insert({layer("second", hours{3})});
+  host("h1").faults.plan(Call::delete_snapshot, {.delay = seconds{1}, .times = kAtOnce});
   tick([this] {
-    EXPECT_EQ(snapshot_row("first")->state, SnapshotState::deleting);
+    EXPECT_EQ(snapshot_row("first-7")->state, SnapshotState::deleting);
     write([this](Tx& tx) -> base::Result<void> {
       tx.touch_snapshot("second", std::chrono::floor<microseconds>(clock.wall()));
       return {};

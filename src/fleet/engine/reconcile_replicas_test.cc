@@ -33,7 +33,7 @@ class SharedStore final : public Store {
 };
 
 // `engine` leads; `standby` does not until a test says so.
-struct Replicas : EngineTest {
+struct SharedFleet : EngineTest {
   void SetUp() override {
     EngineTest::SetUp();
     shared.emplace(*store);
@@ -70,7 +70,7 @@ struct Replicas : EngineTest {
   std::unique_ptr<Engine> standby;
 };
 
-TEST_F(Replicas, AnEnvironmentThatAnotherReplicaServesIsInUse) {
+TEST_F(SharedFleet, AnEnvironmentThatAnotherReplicaServesIsInUse) {
   ASSERT_TRUE(create_idle("a", 60));
   ASSERT_TRUE(create_idle("quick", 5));
   auto lease = use("fuse-a");
@@ -87,7 +87,7 @@ TEST_F(Replicas, AnEnvironmentThatAnotherReplicaServesIsInUse) {
   EXPECT_FALSE(row("fuse-quick"));
 }
 
-TEST_F(Replicas, AClockThatJumpsAheadFindsWhatAnotherReplicaServesInUse) {
+TEST_F(SharedFleet, AClockThatJumpsAheadFindsWhatAnotherReplicaServesInUse) {
   ASSERT_TRUE(create_idle("a", 60));
   auto lease = use("fuse-a");
   pass(seconds{15});
@@ -96,7 +96,7 @@ TEST_F(Replicas, AClockThatJumpsAheadFindsWhatAnotherReplicaServesInUse) {
   EXPECT_TRUE(row("fuse-a"));
 }
 
-TEST_F(Replicas, ActivityOfManyIsOneWriteAStep) {
+TEST_F(SharedFleet, ActivityOfManyIsOneWriteAStep) {
   std::vector<std::unique_ptr<GuestLease>> leases;
   for (const char* task : {"a", "b", "c"}) {
     ASSERT_TRUE(create(task));
@@ -111,7 +111,7 @@ TEST_F(Replicas, ActivityOfManyIsOneWriteAStep) {
   leases.clear();
 }
 
-TEST_F(Replicas, WhatAnotherReplicaDestroyedEndsItsStreams) {
+TEST_F(SharedFleet, WhatAnotherReplicaDestroyedEndsItsStreams) {
   add_shared_host("h1");
   ASSERT_TRUE(create("a"));
   const auto lease = use("fuse-a");
@@ -124,7 +124,7 @@ TEST_F(Replicas, WhatAnotherReplicaDestroyedEndsItsStreams) {
   EXPECT_TRUE(lease->ended().stop_requested());
 }
 
-TEST_F(Replicas, AnEnvironmentOfTheSameNameIsNotWhatIsInUse) {
+TEST_F(SharedFleet, AnEnvironmentOfTheSameNameIsNotWhatIsInUse) {
   add_shared_host("h1");
   ASSERT_TRUE(create("a"));
   const auto lease = use("fuse-a");
@@ -135,7 +135,7 @@ TEST_F(Replicas, AnEnvironmentOfTheSameNameIsNotWhatIsInUse) {
   EXPECT_TRUE(lease->ended().stop_requested());
 }
 
-TEST_F(Replicas, ASnapshotThatAnotherReplicaMakesIsLeftToIt) {
+TEST_F(SharedFleet, ASnapshotThatAnotherReplicaMakesIsLeftToIt) {
   add_shared_host("h1");
   ASSERT_TRUE(create("a"));
   host("h1").faults.plan(Call::snapshot, {.how = How::hang});
@@ -149,7 +149,7 @@ TEST_F(Replicas, ASnapshotThatAnotherReplicaMakesIsLeftToIt) {
   settle();
 }
 
-TEST_F(Replicas, ANewLeaderJudgesNoHostByItsOwnSilenceAsAStandby) {
+TEST_F(SharedFleet, ANewLeaderJudgesNoHostByItsOwnSilenceAsAStandby) {
   add_shared_host("h1");
   pass(seconds{200});
   host("h1").faults.plan(Call::capacity, {.how = How::hang, .times = 2});  // the first polls take their time
@@ -159,7 +159,7 @@ TEST_F(Replicas, ANewLeaderJudgesNoHostByItsOwnSilenceAsAStandby) {
   EXPECT_EQ(host_row("h1").reach_state, Reachability::reachable);
 }
 
-TEST_F(Replicas, EachIsInTheListOfReplicas) {
+TEST_F(SharedFleet, EachIsInTheListOfReplicas) {
   pass(seconds{11});
   const auto all = [this] {
     const auto rows =
