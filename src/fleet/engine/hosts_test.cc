@@ -24,7 +24,7 @@ HostRequest wasm_host(const std::string& id) {
   return host;
 }
 
-struct Hosts : EngineTest {
+struct EngineHosts : EngineTest {
   base::Result<Outcome> create_of_image(std::string task, std::string image) {
     auto wanted = request(std::move(task));
     wanted.spec.image = std::move(image);
@@ -48,7 +48,7 @@ struct Hosts : EngineTest {
   }
 };
 
-TEST_F(Hosts, AUrlOfWhichNoProviderCanBeMadeIsRefused) {
+TEST_F(EngineHosts, AUrlOfWhichNoProviderCanBeMadeIsRefused) {
   factory.unusable.insert("http://h1.test:8090");
   HostRequest host;
   host.id = "h1";
@@ -60,7 +60,7 @@ TEST_F(Hosts, AUrlOfWhichNoProviderCanBeMadeIsRefused) {
   EXPECT_NE(refused.error().message.find("http://h1.test:8090"), std::string::npos);
 }
 
-TEST_F(Hosts, AReferenceQemuAgentServesOneVmWhetherProbedOrPolled) {
+TEST_F(EngineHosts, AReferenceQemuAgentServesOneVmWhetherProbedOrPolled) {
   host("h1").faults.capacity = [](host::Capacity& capacity) {
     capacity.agent_name = "qemu-agent";
     capacity.agent_version = "0.1";
@@ -74,7 +74,7 @@ TEST_F(Hosts, AReferenceQemuAgentServesOneVmWhetherProbedOrPolled) {
   EXPECT_EQ(host_row("h2").vm_count_max, 1);
 }
 
-TEST_F(Hosts, AnImageThatIsOnAHostAloneIsFoundThereByEveryReplica) {
+TEST_F(EngineHosts, AnImageThatIsOnAHostAloneIsFoundThereByEveryReplica) {
   tells("h1", {{"py", 0}});
   tells("h2", {{"js", 0}, {"js:1", 0}});
   for (const char* id : {"h1", "h2"}) ASSERT_TRUE(await(engine->register_host(executor, {}, wasm_host(id))));
@@ -98,7 +98,7 @@ TEST_F(Hosts, AnImageThatIsOnAHostAloneIsFoundThereByEveryReplica) {
   EXPECT_NE(explained->find(R"("reason":"does not have image \"rb\"")"), std::string::npos) << *explained;
 }
 
-TEST_F(Hosts, AHeartbeatThatLeavesOutImagesKeepsThem) {
+TEST_F(EngineHosts, AHeartbeatThatLeavesOutImagesKeepsThem) {
   tells("h1", {{"js", 0}});
   ASSERT_TRUE(await(engine->register_host(executor, {}, wasm_host("h1"))));
   HeartbeatRequest heartbeat;
@@ -110,7 +110,7 @@ TEST_F(Hosts, AHeartbeatThatLeavesOutImagesKeepsThem) {
   EXPECT_FALSE(create_of_image("b", "js"));
 }
 
-TEST_F(Hosts, ASpecWithoutStorageTakesTheSizeOfItsImage) {
+TEST_F(EngineHosts, ASpecWithoutStorageTakesTheSizeOfItsImage) {
   host("h1").faults.capacity = [](host::Capacity& capacity) {
     capacity.base_image_gb = 4;
     capacity.image_gb = std::map<std::string, std::int64_t>{{"desktop", 16}};
@@ -125,7 +125,7 @@ TEST_F(Hosts, ASpecWithoutStorageTakesTheSizeOfItsImage) {
   EXPECT_EQ(host_row("h1").storage_gb_allocated, 0);
 }
 
-TEST_F(Hosts, AHostThatAnswersWithTheIdOfAnotherVmDoesNotGetIt) {
+TEST_F(EngineHosts, AHostThatAnswersWithTheIdOfAnotherVmDoesNotGetIt) {
   add_host("h1");
   ASSERT_TRUE(create("a"));
   host("h1").faults.record = [](host::VmRecord& record) { record.vm_id = "fuse-a"; };
@@ -142,7 +142,7 @@ TEST_F(Hosts, AHostThatAnswersWithTheIdOfAnotherVmDoesNotGetIt) {
   EXPECT_EQ(listed->front().vm_id, "fuse-a");
 }
 
-TEST_F(Hosts, AnIdOfTheHostsOwnChoiceIsItsName) {
+TEST_F(EngineHosts, AnIdOfTheHostsOwnChoiceIsItsName) {
   add_host("h1");
   host::CreateSpec chosen;
   chosen.name = "vm-17";
@@ -152,7 +152,7 @@ TEST_F(Hosts, AnIdOfTheHostsOwnChoiceIsItsName) {
   EXPECT_EQ(row("fuse-a")->host_vm_name, "vm-17");
 }
 
-TEST_F(Hosts, AStaleGenerationIsNotAdopted) {
+TEST_F(EngineHosts, AStaleGenerationIsNotAdopted) {
   add_host("h1");
   auto lost = std::make_shared<host::WireFailure>();
   lost->sent = true;
@@ -164,7 +164,7 @@ TEST_F(Hosts, AStaleGenerationIsNotAdopted) {
   EXPECT_EQ(host("h1").faults.calls(Call::create), 2U);
 }
 
-TEST_F(Hosts, AHostThatLearnsToCreateInParallelDoes) {
+TEST_F(EngineHosts, AHostThatLearnsToCreateInParallelDoes) {
   host("h1").faults.capacity = [](host::Capacity& capacity) { std::erase(capacity.features, "parallel-create"); };
   add_host("h1");
   EXPECT_EQ(creates_at_once(host("h1").faults), 1U);
@@ -174,7 +174,7 @@ TEST_F(Hosts, AHostThatLearnsToCreateInParallelDoes) {
   EXPECT_EQ(creates_at_once(host("h1").faults), 2U);
 }
 
-TEST_F(Hosts, OneThatWasAwayWhenItWasRegisteredIsKnownOnceItAnswers) {
+TEST_F(EngineHosts, OneThatWasAwayWhenItWasRegisteredIsKnownOnceItAnswers) {
   host("h1").faults.plan_all(refusing());
   host("h1").faults.capacity = [](host::Capacity& capacity) { capacity.arch = "arm64"; };
   add_host("h1");
@@ -185,7 +185,7 @@ TEST_F(Hosts, OneThatWasAwayWhenItWasRegisteredIsKnownOnceItAnswers) {
   EXPECT_EQ(events_of("host", "h1"), (Words{"host.registered", "host.unreachable", "host.reachable"}));
 }
 
-TEST_F(Hosts, EveryChangeOfReachabilityIsToldOnceAndWithItsOpposite) {
+TEST_F(EngineHosts, EveryChangeOfReachabilityIsToldOnceAndWithItsOpposite) {
   add_host("h1");
   // Calls for an environment find it gone; a heartbeat finds it back.
   host("h1").faults.plan_all(refusing());
@@ -198,7 +198,7 @@ TEST_F(Hosts, EveryChangeOfReachabilityIsToldOnceAndWithItsOpposite) {
   EXPECT_EQ(host_row("h1").reach_state, Reachability::reachable);
 }
 
-TEST_F(Hosts, ASuspectThatAnswersIsNoNews) {
+TEST_F(EngineHosts, ASuspectThatAnswersIsNoNews) {
   add_host("h1");
   auto lost = std::make_shared<host::WireFailure>();
   host("h1").faults.plan_all(
@@ -211,9 +211,9 @@ TEST_F(Hosts, ASuspectThatAnswersIsNoNews) {
   EXPECT_EQ(events_of("host", "h1"), (Words{"host.registered"}));
 }
 
-struct HostsOfReplicas : TickTest {};
+struct ReplicasHosts : TickTest {};
 
-TEST_F(HostsOfReplicas, AFollowerPlacesByWhatTheLeaderSaysOfAHost) {
+TEST_F(ReplicasHosts, AFollowerPlacesByWhatTheLeaderSaysOfAHost) {
   add_host("h1");
   begin_ticks();
   store->leads = false;
@@ -227,7 +227,7 @@ TEST_F(HostsOfReplicas, AFollowerPlacesByWhatTheLeaderSaysOfAHost) {
   EXPECT_EQ(core->hosts.find("h1")->row.reach_state, Reachability::suspect);
 }
 
-TEST_F(HostsOfReplicas, WhoBecomesLeaderJudgesByWhatOthersHeard) {
+TEST_F(ReplicasHosts, WhoBecomesLeaderJudgesByWhatOthersHeard) {
   add_host("h1");
   begin_ticks();
   store->leads = false;
@@ -244,7 +244,7 @@ TEST_F(HostsOfReplicas, WhoBecomesLeaderJudgesByWhatOthersHeard) {
   EXPECT_EQ(core->hosts.find("h1")->row.reach_state, Reachability::reachable);
 }
 
-TEST_F(HostsOfReplicas, AHeartbeatOfAHostThatAnotherReplicaRegisteredIsTaken) {
+TEST_F(ReplicasHosts, AHeartbeatOfAHostThatAnotherReplicaRegisteredIsTaken) {
   add_host("h1");
   begin_ticks();
   core->hosts.remove("h1");
@@ -254,7 +254,7 @@ TEST_F(HostsOfReplicas, AHeartbeatOfAHostThatAnotherReplicaRegisteredIsTaken) {
 }
 
 // FIRECRACKER_BASE_URL: an agent without a row.
-struct DefaultAgent : Hosts {
+struct DefaultAgent : EngineHosts {
   FakeHost& agent() { return factory.local_stub(); }
   void begin(std::vector<std::string> features) {
     stop();

@@ -66,13 +66,11 @@ TEST_F(Recovery, ADestroyThatWasInterruptedIsFinished) {
 
 TEST_F(Recovery, WhatAStopLeavesUndoneWaitsForNoLease) {
   add_host("h1");
-  ASSERT_TRUE(create("a"));
-  host("h1").faults.plan(
-      Call::destroy, {.how = host::ProviderFault::How::hang, .error = {base::Errc::unavailable, "gone", {}, nullptr}});
-  const auto one = [](EngineTest& test) -> base::Task<void> {
-    (void)co_await test.engine->destroy(test.executor, {}, "fuse-a");
-  };
-  base::spawn(executor, one(*this));
+  host("h1").faults.plan(Call::create, {.how = host::ProviderFault::How::hang_late,
+                                        .error = {base::Errc::unavailable, "gone", {}, nullptr}});
+  RequestInfo info;
+  info.respond_async = true;
+  ASSERT_TRUE(await(engine->create(executor, info, request("a"))));
   settle();
   const auto free_to_take = [this] {
     const base::Nanos at = clock.wall() + std::chrono::microseconds{1};

@@ -367,6 +367,7 @@ TEST_P(EveryStore, OfANameThatWasUsedTwiceTheNewestEndIsKnownAndWhose) {
   EXPECT_EQ(ended()->tenant_id, "tenant-a");
   ASSERT_OK(store_->put([&](Tx& tx) { tx.insert_environment(second); }));
   EXPECT_EQ(ended()->incarnation, first.incarnation) << "the second lives";
+  clock_.advance(at_us(1));
   ASSERT_OK(store_->put([&](Tx& tx) { tx.delete_environment("vm-1", second.generation); }));
   EXPECT_EQ(ended()->incarnation, second.incarnation);
   EXPECT_EQ(ended()->tenant_id, "tenant-b");

@@ -58,6 +58,7 @@ struct Recording final : ResponseStream {
   }
   base::Task<base::Result<void>> finish() override { co_return base::Result<void>{}; }
   std::stop_token gone() const noexcept override { return {}; }
+  void limit_stalls(base::Nanos /*longest*/) override {}
 };
 
 TEST(Sse, KeepsAliveUntilItIsStopped) {

@@ -2,6 +2,7 @@
 // come late, and go on when the process that sent them is gone.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <list>
 #include <map>
@@ -312,7 +313,9 @@ class HostClient final : public host::Provider {
     record.digest = spec.digest;
     record.kind = "disk";
     std::string& id = host.pulled[spec.digest];
-    if (id.empty()) {
+    const auto held = Network::run(host.stub.all_snapshots({}));
+    const bool there = std::ranges::find(*held, id, &host::SnapshotRecord::snapshot_id) != held->end();
+    if (!there) {  // never pulled, or deleted since
       host::CreateSpec scratch;
       scratch.name = "scratch";
       FB_CHECK(Network::run(host.stub.create({}, scratch)));
