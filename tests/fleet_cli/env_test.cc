@@ -1,4 +1,6 @@
 // Environments as users type them: created, listed, watched, changed, removed.
+#include <atomic>
+
 #include "fleet_cli/fleet_command_test.h"
 
 namespace fusebox::testing {
@@ -217,13 +219,14 @@ TEST_F(EnvCommand, LogsAreFollowedAcrossBrokenConnections) {
   const std::string begun =
       "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
   const std::string heard = record(4, "boot", "booting") + record(4, "boot", "booted");
-  on("GET /v1/environments/fuse-a/logs?follow=1", [=, tries = 0](const SeenRequest&, TestConnection& to) mutable {
-    if (++tries == 1) {
-      to.write(begun + chunk(heard + R"({"at":"2026-01-01T00:0)"));  // within a record
-      return false;
-    }
-    return to.write(begun + chunk(heard + record(4, "boot", "more") + record(3, "script", "done")) + "0\r\n\r\n");
-  });
+  on("GET /v1/environments/fuse-a/logs?follow=1",
+     [=, tries = std::make_shared<std::atomic<int>>(0)](const SeenRequest&, TestConnection& to) {
+       if (++*tries == 1) {
+         to.write(begun + chunk(heard + R"({"at":"2026-01-01T00:0)"));  // within a record
+         return false;
+       }
+       return to.write(begun + chunk(heard + record(4, "boot", "more") + record(3, "script", "done")) + "0\r\n\r\n");
+     });
   EXPECT_EQ(fusebox({"env", "logs", "-f", "fuse-a"}).out, "booting\nbooted\nmore\ndone\n");
 }
 

@@ -326,7 +326,7 @@ base::Task<base::Result<void>> restart_services(GuestSetup& setup) {
 }  // namespace
 
 base::Task<base::Result<void>> run_secrets(Core& core, EnvironmentRow row, OperationRow op) {
-  const AtWork at_work(core, op.op_id);
+  const AtWork at_work(core, op);
   FB_CO_TRY(const BootMaterial material, open_material(core.parts.vault, row));
   FB_CO_TRY(const Place place, core.place_of(row));
   GuestSetup setup{core, row, &op, material, place};
