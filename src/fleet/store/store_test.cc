@@ -1154,7 +1154,8 @@ TEST_P(EveryStore, OfALogTheNewestBytesStay) {
   }));
   const auto left = [&](const std::string& source) {
     auto found = store_->get([&](Reader& reader) {
-      return reader.env_logs("vm-1", std::vector<std::string>{source}, base::Nanos{0}, 0, 10);
+      return reader.env_logs("vm-1", some_environment("vm-1").incarnation, std::vector<std::string>{source},
+                             base::Nanos{0}, 0, 10);
     });
     EXPECT_OK(found);
     std::string data;
@@ -1179,7 +1180,9 @@ TEST_P(EveryStore, APageOfLogsEndsByItsBytesToo) {
     tx.append_env_log("vm-1", "script", at_us(kSomeDayUs), "end");
   }));
   const auto page = [&](std::uint64_t after, std::uint32_t limit) {
-    auto found = store_->get([&](Reader& reader) { return reader.env_logs("vm-1", {}, base::Nanos{0}, after, limit); });
+    auto found = store_->get([&](Reader& reader) {
+      return reader.env_logs("vm-1", some_environment("vm-1").incarnation, {}, base::Nanos{0}, after, limit);
+    });
     EXPECT_OK(found);
     std::vector<std::uint64_t> numbers;
     for (const EnvLogRow& row : *found) numbers.push_back(row.seq);
