@@ -113,6 +113,9 @@ base::Result<std::unique_ptr<Provider>> make_wasm_host(http::Loop& loop, const b
   wasm.random = &random;
   wasm.state_dir = options.state_dir;
   wasm.image_limits.name_bytes_max = image::kStoreNameBytesMax;
+  wasm.capacity.cpus = options.cpus;
+  wasm.capacity.ram_mb = options.ram_mb;
+  wasm.capacity.storage_gb = options.storage_gb;
   wasm.artifact_bytes_max = options.artifact_bytes_max;
   wasm.artifact_dir = options.artifact_dir;
   wasm.fetch_artifact = [&loop, io_limit = options.artifact_io_limit](CallContext context, PullSpec spec) {

@@ -21,6 +21,9 @@ struct WasmHostOptions {
   std::filesystem::path state_dir;  // environments, layers, snapshots
   std::shared_ptr<engine::CodeCache> code_cache;
   std::string version = "0.0.0";
+  // What may be promised to environments; 0 = the machine's. They share processors and take memory as they use it, so more
+  // than there is can be right.
+  std::int64_t cpus = 0, ram_mb = 0, storage_gb = 0;
   // Of pulls (host-agent.md 9.3, 15): the largest, where it is kept while it comes (empty: state_dir), how long its peer may
   // say nothing.
   std::uint64_t artifact_bytes_max = 64ull << 30;

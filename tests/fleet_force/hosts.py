@@ -237,6 +237,21 @@ def streams(command, images):
         assert "made from image js" in ended.stdout and "drained" in ended.stdout, ended
 
 
+def promises(command, images):
+    """What a host was told to promise is what it is filled with: more than the machine has, and no more than that."""
+    with Fleet(command) as fleet:
+        on_host = image_store(fleet, command, images)
+        server = fleet.serve(image_store=fleet.folder / "no-images")
+        fleet.host("h1", server, backend="wasm", image_store=on_host, env={
+            "FUSEBOX_HOST_CPUS": "1000", "FUSEBOX_HOST_RAM_MB": str(3 * 512), "FUSEBOX_HOST_STORAGE_GB": "100"})
+        told = server.client.call("GET", "/v1/hosts/h1")[1]["capacity"]
+        assert (told["cpus"], told["ram_mb"], told["storage_gb"]) == (1000, 3 * 512, 100), told
+        made = [server.client.call("POST", "/v1/environments", {"task_id": task, "spec": {"image": "js"}})
+                for task in "abcd"]
+        assert [status for status, _ in made] == [201, 201, 201, 503], made
+        assert all(answer["host_id"] == "h1" and answer["backend"] == "wasm" for _, answer in made[:3]), made
+
+
 def main():
     command, images = sys.argv[1:3]
     return run_tests([
@@ -245,6 +260,7 @@ def main():
         ("SIGTERM ends an agent with status 0", lambda: stop(command)),
         ("what a host logs is followed until its environment is gone", lambda: streams(command, images)),
         ("an environment reaches the address it may and no other", lambda: egress(command, images)),
+        ("a host is filled to what it promises", lambda: promises(command, images)),
         ("a second signal does not wait for anybody", lambda: second_signal(command)),
     ])
 

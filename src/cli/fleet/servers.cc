@@ -106,7 +106,13 @@ void apply(const HostArguments& given, host::HostOptions& options) {
   text(given.id, options.join.host_id);
   text(given.url, options.join.advertise_url);
   text(given.region, options.join.region);
-  if (given.vm_count > 0) options.join.vm_count = given.vm_count;
+  const auto number = [](std::int64_t from, std::int64_t& to) {
+    if (from > 0) to = from;
+  };
+  number(given.vm_count, options.join.vm_count);
+  number(given.cpus, options.cpus);
+  number(given.ram_mb, options.ram_mb);
+  number(given.storage_gb, options.storage_gb);
   if (given.listen.empty()) return;
   const std::size_t colon = given.listen.rfind(':');
   if (colon != 0 && colon != given.listen.npos) options.bind = given.listen.substr(0, colon);
@@ -135,6 +141,9 @@ int host(const HostArguments& arguments) {
         host::WasmHostOptions wasm;
         wasm.image_dir = chosen.image_dir;
         wasm.state_dir = chosen.data_dir / "wasm";
+        wasm.cpus = chosen.cpus;
+        wasm.ram_mb = chosen.ram_mb;
+        wasm.storage_gb = chosen.storage_gb;
         wasm.artifact_bytes_max = chosen.artifact_bytes_max;
         wasm.artifact_dir = chosen.artifact_dir;
         wasm.artifact_io_limit = chosen.artifact_io_limit;

@@ -15,7 +15,7 @@ int serve(std::span<const std::string> args);
 // `fusebox host`: settings from the environment, these over them.
 struct HostArguments {
   std::string backend, data_dir, images, listen, token, server, server_token, id, url, region;
-  std::int64_t vm_count = 0;
+  std::int64_t vm_count = 0, cpus = 0, ram_mb = 0, storage_gb = 0;
 };
 int host(const HostArguments& arguments);
 // A server with a temporary store on a free port, until Ctrl-C; prints what to try.

@@ -43,6 +43,10 @@ void add_host(CLI::App& app, VerbContext& context) {
   verb->add_option("--url", options->url, "how the control plane reaches this host (FUSEBOX_HOST_URL)");
   verb->add_option("--region", options->region, "declared region (FUSEBOX_HOST_REGION)");
   verb->add_option("--vm-count", options->vm_count, "environments it may have (FUSEBOX_HOST_VM_COUNT)");
+  verb->add_option("--cpus", options->cpus, "processors to promise to them (FUSEBOX_HOST_CPUS; the machine's)");
+  verb->add_option("--ram-mb", options->ram_mb, "memory to promise to them (FUSEBOX_HOST_RAM_MB; the machine's)");
+  verb->add_option("--storage-gb", options->storage_gb,
+                   "disk to promise to them (FUSEBOX_HOST_STORAGE_GB; what is free)");
   verb->callback([options, &context] { context.status = host(*options); });
 }
 

@@ -119,6 +119,9 @@ Result<HostOptions> host_options_from(const Environment& environment) {
   read.duration("FC_AGENT_ARTIFACT_IO_TIMEOUT", options.artifact_io_limit);
   read.path("FC_AGENT_ARTIFACT_TMP_DIR", options.artifact_dir);
   read.number("FC_AGENT_MAX_PARALLEL_BOOTS", options.parallel_boots_max, 1, 1024);
+  read.number("FUSEBOX_HOST_CPUS", options.cpus, 1, 1'000'000);
+  read.number("FUSEBOX_HOST_RAM_MB", options.ram_mb, 1, 1'000'000'000);
+  read.number("FUSEBOX_HOST_STORAGE_GB", options.storage_gb, 1, 1'000'000'000);
   read.text("FC_FLEET_ID", options.fleet_id);
   read.text("FUSEBOX_SERVER_URL", options.join.server_url);
   read.text("FUSEBOX_SERVER_TOKEN", options.join.server_token);

@@ -46,8 +46,9 @@ struct HostOptions {
   std::chrono::nanoseconds transfer_limit = kTransferLimit;
   std::uint64_t artifact_bytes_max = kArtifactBytesMax;                  // of a pull
   std::chrono::nanoseconds artifact_io_limit{std::chrono::seconds{60}};  // how long its peer may say nothing
-  std::filesystem::path artifact_dir;  // where it is kept while it comes; empty: with the state
-  std::size_t parallel_boots_max = 0;  // 0 = number of CPUs
+  std::filesystem::path artifact_dir;                 // where it is kept while it comes; empty: with the state
+  std::size_t parallel_boots_max = 0;                 // 0 = number of CPUs
+  std::int64_t cpus = 0, ram_mb = 0, storage_gb = 0;  // what may be promised to environments; 0 = the machine's
   std::string fleet_id;
   std::chrono::nanoseconds stop_limit{std::chrono::seconds{30}};  // for what is under way when it is told to end
   JoinOptions join;

@@ -49,6 +49,9 @@ TEST(HostOptions, AreReadFromTheEnvironment) {
                                              {"FUSEBOX_SERVER_TOKEN", "s"},
                                              {"FUSEBOX_HOST_ID", "h1"},
                                              {"FUSEBOX_HOST_LABELS", "zone=a,disk=fast=yes"},
+                                             {"FUSEBOX_HOST_CPUS", "200"},
+                                             {"FUSEBOX_HOST_RAM_MB", "4096"},
+                                             {"FUSEBOX_HOST_STORAGE_GB", "9"},
                                              {"FUSEBOX_HOST_VM_COUNT", "7"}}));
   ASSERT_TRUE(options) << options.error().message;
   EXPECT_EQ(options->data_dir, "/x");
@@ -63,6 +66,9 @@ TEST(HostOptions, AreReadFromTheEnvironment) {
   EXPECT_EQ(options->backend, "stub");
   EXPECT_EQ(options->join.labels, (std::map<std::string, std::string>{{"zone", "a"}, {"disk", "fast=yes"}}));
   EXPECT_EQ(options->join.vm_count, 7);
+  EXPECT_EQ(options->cpus, 200);
+  EXPECT_EQ(options->ram_mb, 4096);
+  EXPECT_EQ(options->storage_gb, 9);
   EXPECT_TRUE(check_host_options(*options).has_value());
 }
 
