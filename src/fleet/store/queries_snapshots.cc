@@ -51,16 +51,17 @@ constexpr sql::Query kSeedsInUse{
 #define FUSEBOX_SELECT_DUE "SELECT " FUSEBOX_SNAPSHOT_COLUMNS " FROM orchestrator_snapshots AS s WHERE "
 // Contract 10.5. The newest of an environment that still exists is its way back; a row of lineage has nothing of its own
 // to go back to.
-constexpr sql::Query kPastRetention{
-    "snapshots_due", "zzi",
-    FUSEBOX_SELECT_DUE
-    "retention_until IS NOT NULL AND retention_until <= ?1 AND state = 'ready' AND mode <> 'build' "
-    "AND (last_used_at IS NULL OR last_used_at <= ?2) "
-    "AND (NOT EXISTS (SELECT 1 FROM orchestrator_vms AS v WHERE v.vm_id = s.vm_id) "
-    "OR EXISTS (SELECT 1 FROM orchestrator_snapshots AS n WHERE n.vm_id = s.vm_id "
-    "AND n.state IN ('ready', 'restoring') AND n.snapshot_id NOT LIKE 'fork-seed-%' "
-    "AND (n.created_at, n.snapshot_id) > (s.created_at, "
-    "s.snapshot_id)))" FUSEBOX_WITHOUT_CHILDREN FUSEBOX_ON_A_HOST_THAT_ANSWERS " ORDER BY retention_until LIMIT ?3"};
+constexpr sql::Query kPastRetention{"snapshots_due", "zzi",
+                                    FUSEBOX_SELECT_DUE
+                                    "retention_until IS NOT NULL AND retention_until <= ?1 AND mode <> 'build' "
+                                    "AND (state = 'ready' OR (state = 'error' AND next_retry_at IS NULL)) "
+                                    "AND (last_used_at IS NULL OR last_used_at <= ?2) "
+                                    "AND (NOT EXISTS (SELECT 1 FROM orchestrator_vms AS v WHERE v.vm_id = s.vm_id) "
+                                    "OR EXISTS (SELECT 1 FROM orchestrator_snapshots AS n WHERE n.vm_id = s.vm_id "
+                                    "AND n.state IN ('ready', 'restoring') AND n.snapshot_id NOT LIKE 'fork-seed-%' "
+                                    "AND (n.created_at, n.snapshot_id) > (s.created_at, "
+                                    "s.snapshot_id)))" FUSEBOX_WITHOUT_CHILDREN FUSEBOX_ON_A_HOST_THAT_ANSWERS
+                                    " ORDER BY retention_until LIMIT ?3"};
 constexpr sql::Query kRetryDue{"snapshots_due", "zi",
                                FUSEBOX_SELECT_DUE
                                "state IN ('deleting', 'error') AND next_retry_at IS NOT NULL "

@@ -823,6 +823,10 @@ TEST_P(EveryStore, KnowsWhichSnapshotsAreDue) {
     row.state = SnapshotState::error;
     row.next_retry_at = at_us(kSomeDayUs + 1);
     tx.insert_snapshot(row);
+    row = some_snapshot("never made");
+    row.state = SnapshotState::error;
+    row.retention_until = at_us(kSomeDayUs + 2);
+    tx.insert_snapshot(row);
     row = some_snapshot("deleting");
     row.state = SnapshotState::deleting;
     tx.insert_snapshot(row);
@@ -835,6 +839,7 @@ TEST_P(EveryStore, KnowsWhichSnapshotsAreDue) {
   EXPECT_EQ(due(kSomeDayUs, 9), (Ids{"deleting", "past"}));
   EXPECT_EQ(due(kSomeDayUs + 1, 9), (Ids{"failed", "deleting", "past"}));
   EXPECT_EQ(due(kSomeDayUs + 1, 2), (Ids{"failed", "deleting"})) << "what was begun comes first";
+  EXPECT_EQ(due(kSomeDayUs + 2, 9), (Ids{"failed", "deleting", "past", "never made"}));
 }
 
 TEST_P(EveryStore, WhatMayNotBeCollectedHidesNothingThatMay) {
