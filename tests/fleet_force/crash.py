@@ -7,6 +7,7 @@ Every step that the sources name is either here or in UNREACHED, which says why 
 
 usage: crash.py COMMAND IMAGES [all] [STEP ...]     without `all` each step is tried on one of the two stores, in turn
 """
+import base64
 import re
 import sqlite3
 import subprocess
@@ -27,6 +28,7 @@ QUICK = {"ORCH_RECONCILE_INTERVAL_SECONDS": "1", "ORCH_ORPHAN_GRACE_SECONDS": "1
          "ORCH_REPLICA_ID": "r1", "ORCH_GUEST_TMPFS": "off"}
 OTHER_KEY = "0ddba11" * 9 + "f"
 WASM = {"backend": "wasm", "image": "hello"}
+FAILING = b'{"state":"failing","since":"2026-01-01T00:00:00Z"}'
 REFUSES = {"status": 500, "times": 0}  # what a knob of the reference's agent makes of every such call
 
 
@@ -218,8 +220,8 @@ def boot_again(user):
     if vm is None:
         return user.pause(0.1)
     snapshot = user.snapshot(vm)
-    if snapshot:
-        user.call("POST", f"/v1/snapshots/{snapshot}?action=restore")  # its host then says another boot id
+    if snapshot:  # behind the control plane's back, so that the boot id its host then tells is news
+        user.world.on_host("spare", "POST", f"/v1/vm/{vm}/restore", {"snapshot_id": snapshot})
     user.pause(1.5)
     user.destroy(vm)
 
@@ -261,7 +263,7 @@ def sicken(user):
     if vm is None:
         return user.pause(0.2)
     user.world.on_host("agent", "POST", f"/v1/vm/{vm}/upload", {
-        "path": "/fuse/health.json", "content_b64": "eyJzdGF0ZSI6ImZhaWxpbmcifQ=="})  # {"state":"failing"}
+        "path": "/fuse/health.json", "content_b64": base64.b64encode(FAILING).decode()})
     user.pause(2)
     user.destroy(vm)
 

@@ -26,15 +26,16 @@ struct SnapshotDelete : EngineTest {
     EXPECT_TRUE(rows);
     return *rows;
   }
+  static void cannot_delete(host::Capacity& capacity) {
+    std::erase_if(capacity.features, [](const std::string& one) { return one.ends_with("-delete"); });
+  }
   static host::ProviderFault knows_no_such_route() {
     return {.how = How::fail, .error = {base::Errc::unsupported, "the agent cannot delete snapshots", {}, nullptr}};
   }
 };
 
 TEST_F(SnapshotDelete, WhatAnAgentCannotDeleteIsGoneFromTheApiAndKeptAsALeak) {
-  host("h1").faults.capacity = [](host::Capacity& capacity) {
-    std::erase_if(capacity.features, [](const std::string& one) { return one.ends_with("-delete"); });
-  };
+  host("h1").faults.capacity = cannot_delete;
   add_host("h1");
   ASSERT_TRUE(create("a"));
   const std::string id = snapshot("fuse-a");
@@ -47,7 +48,12 @@ TEST_F(SnapshotDelete, WhatAnAgentCannotDeleteIsGoneFromTheApiAndKeptAsALeak) {
   EXPECT_EQ(meters.snapshot_work["delete"], 1);
 }
 
-TEST_F(SnapshotDelete, TheSameOfTheDefaultProvider) {
+TEST_F(SnapshotDelete, TheSameOfTheDefaultAgent) {
+  stop();
+  factory.local_is_agent = true;
+  factory.local_stub().faults.capacity = cannot_delete;
+  start();
+  settle();
   ASSERT_TRUE(create("a"));
   const std::string id = snapshot("fuse-a");
   factory.local_stub().faults.plan(Call::delete_snapshot, knows_no_such_route());
