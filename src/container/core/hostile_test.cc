@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <thread>
 
+#include "base/certificate.h"
+#include "base/random.h"
 #include "container/container_test_support.h"
 
 namespace fusebox::container {
@@ -256,6 +258,37 @@ TEST(Hostile, ALinkInAFolderOfThePolicyLeadsNoMountOutOfIt) {
   EXPECT_TRUE(std::filesystem::exists(top / "made"));
   EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "outside"));
   EXPECT_NE(world.messages().back().find("its links lead out of " + top.string()), std::string::npos);
+}
+
+TEST(Hostile, ALinkInAFolderOfThePolicyLeadsNoKeyOutOfIt) {
+  const auto folder = std::move(*base::TempDir::create());
+  const auto top = folder.path() / "top";
+  std::filesystem::create_directory(top);
+  base::SystemRandom random;
+  const auto made = base::make_self_signed("x", {}, std::chrono::hours{1}, random);
+  ASSERT_TRUE(made);
+  for (const auto& file : {folder.path() / "key.pem", top / "own.pem"})
+    ASSERT_TRUE(base::write_file_atomic(file, base::as_bytes(made->certificate_pem)));
+  std::filesystem::create_symlink("../key.pem", top / "x.pem");
+  std::filesystem::create_symlink("own.pem", top / "y.pem");
+  policy::Policy policy;
+  policy.fs_read.enabled = policy.http.enabled = true;
+  policy::FileRoot root;
+  root.host = top.string();
+  policy.fs_read.roots.push_back(root);
+  policy.http.allow.push_back({});
+  World world({.change = [&](ContainersOptions& options) { options.policy = policy; }});
+  world.add_wat("fine", kFine);
+  LaunchConfig config = with_image("fine");
+  config.sockets.push_back({"s", "tcps://example.com:443", false});
+  const auto run = [&](const std::string& ca) {
+    config.tls = {{"s", {.verify = {}, .ca = (top / ca).string(), .cert = {}, .key = {}, .server_name = {}}}};
+    return world.run("a", config).reason;
+  };
+  EXPECT_EQ(run("own.pem"), "exit");
+  EXPECT_EQ(run("y.pem"), "exit");
+  EXPECT_EQ(run("x.pem"), "policy:fs.read");
+  EXPECT_TRUE(run("none.pem").starts_with("config:tls")) << run("none.pem");
 }
 
 }  // namespace

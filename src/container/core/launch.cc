@@ -126,17 +126,37 @@ class Launch {
     return net_;
   }
 
-  vfs::TlsOptions tls_of(std::string_view socket) const {
-    vfs::TlsOptions tls{options_.tls.verify, options_.tls.ca, options_.tls.cert, options_.tls.key, {}};
+  std::optional<vfs::TlsOptions> tls_of(std::string_view socket) {
+    vfs::TlsOptions tls{options_.tls.verify, options_.tls.ca, options_.tls.cert, options_.tls.key, {}, {}};
     for (const auto& [name, own] : config_.tls) {
       if (name != socket) continue;
       tls.verify = own.verify.value_or(tls.verify);
-      if (!own.ca.empty()) tls.ca = own.ca;
-      if (!own.cert.empty()) tls.certificate = own.cert;
-      if (!own.key.empty()) tls.key = own.key;
+      const auto held = std::make_shared<Held>();
+      tls.held = held;
+      if (!tls_file(own.ca, tls.ca, *held) || !tls_file(own.cert, tls.certificate, *held) ||
+          !tls_file(own.key, tls.key, *held))
+        return std::nullopt;
       tls.server_name = own.server_name;
     }
     return tls;
+  }
+
+  // Under a policy the file that was found is what is read, whatever lies at its path by then.
+  using Held = std::vector<base::Fd>;
+  bool tls_file(const std::string& own, std::string& path, Held& held) {
+    if (own.empty()) return true;
+    path = own;
+    if (!options_.policy) return true;
+    auto file = open_within_policy(options_.policy, own);
+    if (file) {
+      path = "/proc/self/fd/" + std::to_string(file->get());
+      held.push_back(std::move(*file));
+      return true;
+    }
+    if (file.error().code != base::Errc::denied) return fail("tls", errno_of(file.error()), file.error().message);
+    end_ = policy_end("fs.read");
+    end_->message += ": " + file.error().message;
+    return false;
   }
 
   std::shared_ptr<Mount> wanted(const std::string& options, const std::string& path) {
@@ -173,7 +193,9 @@ class Launch {
       entry.mount =
           vfs::make_styx_mount({std::move(address), path, core_.lookups(), options_.clock, std::move(beneath)});
     } else {
-      auto made = vfs::socket_device(net(), {name, *vfs::parse_socket_address(options), tls_of(name)});
+      auto tls = tls_of(name);
+      if (!tls) return std::nullopt;
+      auto made = vfs::socket_device(net(), {name, *vfs::parse_socket_address(options), std::move(*tls)});
       if (!made) {
         fail(config_path, errno_of(made.error()), made.error().message);
         return std::nullopt;
@@ -210,8 +232,11 @@ class Launch {
 
   bool sockets() {
     std::vector<vfs::SocketNode> nodes;
-    for (const SocketConfig& socket : config_.sockets)
-      nodes.push_back({socket.name, *vfs::parse_socket_address(socket.address), tls_of(socket.name)});
+    for (const SocketConfig& socket : config_.sockets) {
+      auto tls = tls_of(socket.name);
+      if (!tls) return false;
+      nodes.push_back({socket.name, *vfs::parse_socket_address(socket.address), std::move(*tls)});
+    }
     auto made = vfs::make_socket_mount(net(), std::move(nodes));
     if (!made) return fail("sockets", errno_of(made.error()), made.error().message);
     add_mount("/net", std::move(*made));

@@ -1,12 +1,14 @@
 // system.policy: a Fusebox policy that launch configurations must stay within.
 //
-// Threads  pure functions.
+// Threads  any; pure functions but for open_within_policy().
 // Contract containers.md 4 (system.policy)
 #pragma once
 
 #include <optional>
 #include <string>
 
+#include "base/files.h"
+#include "base/result.h"
 #include "container/config/launch_config.h"
 #include "fusebox/policy.h"
 
@@ -18,6 +20,9 @@ std::string broken_policy_rule(const std::optional<policy::Policy>& policy, cons
 // The outermost folder of the policy that holds `source`: of nested ones the inner may be a link that a guest has made. ""
 // without a policy.
 std::string policy_folder(const std::optional<policy::Policy>& policy, const std::string& source);
+// A file that a configuration names, opened on a way that stays beneath its policy_folder(). Errors: `denied`, what open(2)
+// says.
+base::Result<base::Fd> open_within_policy(const std::optional<policy::Policy>& policy, const std::string& path);
 // The policy's limits as ceilings.
 LimitsConfig policy_ceilings(const policy::Policy& policy);
 

@@ -124,6 +124,12 @@ LaunchConfig with_device_mount(std::string name, std::string options) {
   return config;
 }
 
+LaunchConfig with_tls(TlsConfig files) {
+  LaunchConfig config = with_socket("tcps://a.example.com:443");
+  config.tls.emplace_back("s", std::move(files));
+  return config;
+}
+
 TEST(PolicyRules, AConfigurationStaysWithinThePolicy) {
   const PolicyCase cases[] = {
       {{}, ""},
@@ -149,6 +155,10 @@ TEST(PolicyRules, AConfigurationStaysWithinThePolicy) {
       {with_device_mount("socket", "tcp://anywhere:80"), "http"},
       {with_device_mount("9p", "tcp://anywhere:564"), "http"},
       {with_device_mount("9p", "unix:///run/docker.sock"), "fs.write"},
+      {with_tls({.verify = {}, .ca = "/srv/read/ca.pem", .cert = {}, .key = {}, .server_name = {}}), ""},
+      {with_tls({.verify = {}, .ca = "/etc/ca.pem", .cert = {}, .key = {}, .server_name = {}}), "fs.read"},
+      {with_tls({.verify = {}, .ca = {}, .cert = "/srv/read/../c.pem", .key = {}, .server_name = {}}), "fs.read"},
+      {with_tls({.verify = {}, .ca = {}, .cert = {}, .key = "/srv/write/k.pem", .server_name = {}}), "fs.read"},
       {with_socket("serial:///dev/ttyS1"), ""},
       {with_socket("listen+tcp://0.0.0.0:80"), ""},
   };

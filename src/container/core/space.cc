@@ -22,7 +22,7 @@ base::Result<std::shared_ptr<vfs::Mount>> open_net(Containers::Core& core, const
   const TlsDefaults& tls = core.options().tls;
   for (const SocketConfig& socket : options.config.sockets) {
     FB_TRY(vfs::SocketAddress address, vfs::parse_socket_address(socket.address));
-    nodes.push_back({socket.name, std::move(address), {tls.verify, tls.ca, tls.cert, tls.key, {}}});
+    nodes.push_back({socket.name, std::move(address), {tls.verify, tls.ca, tls.cert, tls.key, {}, {}}});
   }
   return vfs::make_socket_mount(vfs::make_net(std::move(net)), std::move(nodes));
 }

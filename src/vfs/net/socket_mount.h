@@ -32,7 +32,8 @@ struct TlsOptions {
   std::string ca;           // PEM file; "" = the system's trust store
   std::string certificate;  // PEM files; what listening TLS sockets must have and clients may
   std::string key;
-  std::string server_name;  // instead of the address's host, for SNI and verification
+  std::string server_name;           // instead of the address's host, for SNI and verification
+  std::shared_ptr<const void> held;  // what the files are named through, where that is not the file system alone
 };
 
 struct SocketNode {
