@@ -97,9 +97,11 @@ TEST_F(Remote, TheStopOfItsContextEndsAStream) {
   context.stop = stop.get_token();
   ProcessSpec spec;
   spec.argv = {"x"};
-  const auto process = start(spec, context);
+  auto process = start(spec, context);
   rig.loop.post([&] { stop.request_stop(); });
   EXPECT_EQ(await(process->next()).error().code, base::Errc::stopped);
+  process.reset();
+  rig.settle([&] { return rig.provider.process->gone; });
 }
 
 TEST_F(Remote, ConnectsToAProcessAndListsThem) {
