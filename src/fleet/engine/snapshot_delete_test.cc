@@ -112,20 +112,21 @@ TEST_F(SnapshotDelete, RemovingAHostFailsEverySnapshotOfItAndOfNoOther) {
   constexpr int kMany = 10'001;
   add_host("h1");
   add_host("h2");
-  write([](Tx& tx) -> base::Result<void> {
-    SnapshotRow row;
-    row.mode = "manual";
-    row.state = SnapshotState::ready;
-    for (int i = 0; i < kMany; ++i) {
-      row.snapshot_id = "s" + std::to_string(i);
-      row.host_id = "h1";
-      tx.insert_snapshot(row);
-    }
-    row.snapshot_id = "other";
-    row.host_id = "h2";
-    tx.insert_snapshot(row);
-    return {};
-  });
+  const auto insert = [this](std::string host_id, int from, int to) {
+    write([=](Tx& tx) -> base::Result<void> {
+      SnapshotRow row;
+      row.mode = "manual";
+      row.state = SnapshotState::ready;
+      row.host_id = host_id;
+      for (int i = from; i < to; ++i) {
+        row.snapshot_id = "s" + std::to_string(i);
+        tx.insert_snapshot(row);
+      }
+      return {};
+    });
+  };
+  for (int i = 0; i < kMany; i += 500) insert("h1", i, std::min(i + 500, kMany));
+  insert("h2", kMany, kMany + 1);
   ASSERT_TRUE(await(engine->remove_host(executor, {}, "h1")));
   SnapshotFilter failed;
   failed.state = "error";
@@ -134,7 +135,7 @@ TEST_F(SnapshotDelete, RemovingAHostFailsEverySnapshotOfItAndOfNoOther) {
   ASSERT_TRUE(rows);
   EXPECT_EQ(rows->size(), static_cast<std::size_t>(kMany));
   EXPECT_EQ(rows->front().last_error, "host removed");
-  EXPECT_EQ(snapshot_row("other")->state, SnapshotState::ready);
+  EXPECT_EQ(snapshot_row("s" + std::to_string(kMany))->state, SnapshotState::ready);
 }
 
 }  // namespace
