@@ -219,7 +219,11 @@ TEST(Events, ThatNobodyEverReadsCostNoMemoryAndTheirStreamsAreClosed) {
     most = std::max(most, resident_bytes());
   }
   EXPECT_TRUE(listening(0)) << "who takes nothing is closed";
-  EXPECT_LT(std::max(most, resident_bytes()) - before, 500u << 20);
+  std::uint64_t bound = 500u << 20;
+#if defined(__SANITIZE_ADDRESS__)
+  bound += 256u << 20;  // that much of what was freed is kept out of use there
+#endif
+  EXPECT_LT(std::max(most, resident_bytes()) - before, bound);
   // It cost nobody else anything: the last event is there for who reads.
   Listener reader(server, "/v1/environments/fuse-a/events");
   EXPECT_THAT(reader.frame(), StartsWith("id: " + id_text(row, 1001)));
