@@ -237,6 +237,13 @@ def streams(command, images):
         assert "made from image js" in ended.stdout and "drained" in ended.stdout, ended
 
 
+def no_port(command):
+    for listen in ("127.0.0.1:99999", "127.0.0.1:http", "127.0.0.1"):
+        done = subprocess.run([command, "host", "--listen", listen], env={**os.environ, "FC_AGENT_TOKEN": "t"},
+                              capture_output=True, text=True, timeout=20)
+        assert done.returncode == 1 and "ADDRESS:PORT" in done.stderr, done
+
+
 def promises(command, images):
     """What a host was told to promise is what it is filled with: more than the machine has, and no more than that."""
     with Fleet(command) as fleet:
@@ -260,6 +267,7 @@ def main():
         ("SIGTERM ends an agent with status 0", lambda: stop(command)),
         ("what a host logs is followed until its environment is gone", lambda: streams(command, images)),
         ("an environment reaches the address it may and no other", lambda: egress(command, images)),
+        ("an address without a port is refused", lambda: no_port(command)),
         ("a host is filled to what it promises", lambda: promises(command, images)),
         ("a second signal does not wait for anybody", lambda: second_signal(command)),
     ])

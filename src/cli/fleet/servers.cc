@@ -1,5 +1,6 @@
 #include "cli/fleet/servers.h"
 
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +11,7 @@
 #include <optional>
 
 #include "base/files.h"
+#include "base/text.h"
 #include "cli/container/places.h"
 #include "cli/sandbox_setup.h"
 #include "cli/version.h"
@@ -59,6 +61,13 @@ base::Result<std::unique_ptr<host::ProviderSet>> make_providers(http::Loop& loop
   return std::make_unique<host::HostProviders>(loop, random, proxies, std::move(local));
 }
 
+std::optional<int> number_of(std::string_view text) {
+  int value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 // Contract docs/operating.md, "For tests": FUSEBOX_TEST_CRASH_AT=step[:n] kills the process at the n-th such step.
 std::function<void(std::string_view)> crash_hook() {
   const char* given = std::getenv("FUSEBOX_TEST_CRASH_AT");
@@ -66,7 +75,7 @@ std::function<void(std::string_view)> crash_hook() {
   std::string step = given;
   std::int64_t left = 1;
   if (const std::size_t colon = step.find(':'); colon != step.npos) {
-    left = std::max(1, std::atoi(step.c_str() + colon + 1));
+    left = std::max(1, number_of(std::string_view(step).substr(colon + 1)).value_or(1));
     step.resize(colon);
   }
   return [step, left](std::string_view reached) mutable {
@@ -93,7 +102,7 @@ int refuse_host(const base::Error& error) {
   return 1;
 }
 
-void apply(const HostArguments& given, host::HostOptions& options) {
+base::Result<void> apply(const HostArguments& given, host::HostOptions& options) {
   const auto text = [](const std::string& from, std::string& to) {
     if (!from.empty()) to = from;
   };
@@ -113,11 +122,16 @@ void apply(const HostArguments& given, host::HostOptions& options) {
   number(given.cpus, options.cpus);
   number(given.ram_mb, options.ram_mb);
   number(given.storage_gb, options.storage_gb);
-  if (given.listen.empty()) return;
+  if (given.listen.empty()) return {};
   const std::size_t colon = given.listen.rfind(':');
-  if (colon != 0 && colon != given.listen.npos) options.bind = given.listen.substr(0, colon);
-  if (colon != given.listen.npos)
-    options.port = static_cast<std::uint16_t>(std::atoi(given.listen.c_str() + colon + 1));
+  const auto port = colon == given.listen.npos ? std::nullopt : number_of(given.listen.substr(colon + 1));
+  if (!port || *port < 0 || *port > 65535) {
+    return base::fail(base::Errc::invalid, "--listen is " + base::in_quotes(given.listen) +
+                                               "; it must be ADDRESS:PORT, such as 0.0.0.0:8090");
+  }
+  if (colon != 0) options.bind = given.listen.substr(0, colon);
+  options.port = static_cast<std::uint16_t>(*port);
+  return {};
 }
 
 }  // namespace
@@ -129,7 +143,7 @@ int serve(std::span<const std::string> args) {
 int host(const HostArguments& arguments) {
   auto options = host::host_options_from(environment);
   if (!options) return refuse_host(options.error());
-  apply(arguments, *options);
+  if (auto applied = apply(arguments, *options); !applied) return refuse_host(applied.error());
   if (options->data_dir.empty()) options->data_dir = data_root() / "host";
   if (options->image_dir.empty()) options->image_dir = data_root() / "images";
   const base::RealClock clock;

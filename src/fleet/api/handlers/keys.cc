@@ -32,7 +32,8 @@ base::Result<ApiKeyRow> new_row(const Call& call, ApiKeyRequest request, const N
   row.id = key.id;
   row.key_hash = secret_hash(key.text);
   row.label = std::move(request.label);
-  row.tenant_id = request.tenant_id.empty() ? principal.tenant : std::move(request.tenant_id);
+  row.tenant_id = std::move(request.tenant_id);
+  if (row.tenant_id.empty()) row.tenant_id = principal.tenant;
   row.scopes = std::move(request.scopes);
   row.created_by = principal.id;
   row.created_at = call.services.clock.wall();
