@@ -236,6 +236,14 @@ Beneathed<Fd> Beneath::open(std::string_view path, int flags) const {
   return fd;
 }
 
+Beneathed<Fd> open_beneath(const std::filesystem::path& top, const std::filesystem::path& path, int flags) {
+  const std::filesystem::path folder_path = top.lexically_normal();
+  const Fd folder = Fd::adopt(::open(folder_path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!folder) return std::unexpected(BeneathError{BeneathFailure::system, errno});
+  const Beneath way(folder.get(), {.kernel_walk = kernel_can_walk_beneath()});
+  return way.open(path.lexically_normal().lexically_relative(folder_path).string(), flags);
+}
+
 bool kernel_can_walk_beneath() noexcept {
   const Fd fd = Fd::adopt(openat2_of(AT_FDCWD, ".", O_PATH | O_DIRECTORY | O_CLOEXEC, true));
   return static_cast<bool>(fd);

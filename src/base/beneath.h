@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -79,6 +80,9 @@ class Beneath {
   int root_;
   Options options_;
 };
+
+// Opens what `path`, which lies below the folder `top` by its text, leads to without leaving it.
+Beneathed<Fd> open_beneath(const std::filesystem::path& top, const std::filesystem::path& path, int flags);
 
 // Whether this kernel, and whatever confines this process, lets openat2 resolve beneath a directory.
 bool kernel_can_walk_beneath() noexcept;

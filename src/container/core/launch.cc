@@ -32,8 +32,9 @@ End config_end(std::string_view path, Errno code, std::string_view message) {
           ": " + std::string(path) + ": " + std::string(message)};
 }
 
-End policy_end(const std::string& rule) {
-  return {State::failure, -1, "policy:" + rule, ": refused by the policy: " + rule};
+End policy_end(const std::string& rule, const std::string& why = {}) {
+  const std::string more = why.empty() ? why : ": " + why;
+  return {State::failure, -1, "policy:" + rule, ": refused by the policy: " + rule + more};
 }
 
 Errno errno_of(const base::Error& error) noexcept {
@@ -154,8 +155,7 @@ class Launch {
       return true;
     }
     if (file.error().code != base::Errc::denied) return fail("tls", errno_of(file.error()), file.error().message);
-    end_ = policy_end("fs.read");
-    end_->message += ": " + file.error().message;
+    end_ = policy_end("fs.read", file.error().message);
     return false;
   }
 
@@ -261,8 +261,7 @@ class Launch {
       return true;
     }
     if (opened.error().code == base::Errc::denied) {
-      end_ = policy_end(parsed.read_only ? "fs.read" : "fs.write");
-      end_->message += ": " + opened.error().message;
+      end_ = policy_end(parsed.read_only ? "fs.read" : "fs.write", opened.error().message);
       return false;
     }
     if (parsed.read_only) return fail(path, errno_of(opened.error()), opened.error().message);

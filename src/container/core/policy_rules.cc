@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 
 #include "base/beneath.h"
@@ -93,16 +92,12 @@ std::string broken_policy_rule(const std::optional<policy::Policy>& policy, cons
 }
 
 base::Result<base::Fd> open_within_policy(const std::optional<policy::Policy>& policy, const std::string& path) {
-  const std::filesystem::path top = std::filesystem::path(policy_folder(policy, path)).lexically_normal();
-  const base::Fd folder = base::Fd::adopt(::open(top.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!folder) return std::unexpected(base::errno_error("cannot open the folder " + top.string(), errno));
-  const base::Beneath way(folder.get(), {.kernel_walk = base::kernel_can_walk_beneath()});
-  const auto below = std::filesystem::path(path).lexically_normal().lexically_relative(top);
-  auto file = way.open(below.string(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  const std::string top = policy_folder(policy, path);
+  auto file = base::open_beneath(top, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file) return std::move(*file);
   if (file.error().what == base::BeneathFailure::system)
     return std::unexpected(base::errno_error("cannot open " + path, file.error().saved_errno));
-  return base::fail(base::Errc::denied, "cannot open " + path + ": its links lead out of " + top.string());
+  return base::fail(base::Errc::denied, "cannot open " + path + ": its links lead out of " + top);
 }
 
 std::string policy_folder(const std::optional<policy::Policy>& policy, const std::string& source) {

@@ -9,7 +9,6 @@
 
 #include <cerrno>
 #include <cstring>
-#include <filesystem>
 
 #include "base/beneath.h"
 
@@ -111,12 +110,7 @@ Io<void> Dialer::start(Call& call) {
 Io<void> Dialer::find_unix() {
   std::string path = target_.unix_path;
   if (!target_.unix_beneath.empty()) {
-    const auto top = std::filesystem::path(target_.unix_beneath).lexically_normal();
-    const base::Fd folder = base::Fd::adopt(::open(top.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-    if (!folder) return fail(from_host(errno));
-    const base::Beneath way(folder.get(), {.kernel_walk = base::kernel_can_walk_beneath()});
-    const auto below = std::filesystem::path(path).lexically_normal().lexically_relative(top);
-    auto place = way.open(below.string(), O_PATH | O_CLOEXEC);
+    auto place = base::open_beneath(target_.unix_beneath, path, O_PATH | O_CLOEXEC);
     if (!place) {
       const bool system = place.error().what == base::BeneathFailure::system;
       return fail(system ? from_host(place.error().saved_errno) : Errno::notcapable);
