@@ -1,6 +1,5 @@
 #include "cli/fleet/servers.h"
 
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -8,11 +7,11 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <optional>
 
 #include "base/files.h"
 #include "base/text.h"
 #include "cli/container/places.h"
+#include "cli/fleet/text.h"
 #include "cli/sandbox_setup.h"
 #include "cli/version.h"
 #include "fleet/serve.h"
@@ -61,13 +60,6 @@ base::Result<std::unique_ptr<host::ProviderSet>> make_providers(http::Loop& loop
   return std::make_unique<host::HostProviders>(loop, random, proxies, std::move(local));
 }
 
-std::optional<int> number_of(std::string_view text) {
-  int value = 0;
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 // Contract docs/operating.md, "For tests": FUSEBOX_TEST_CRASH_AT=step[:n] kills the process at the n-th such step.
 std::function<void(std::string_view)> crash_hook() {
   const char* given = std::getenv("FUSEBOX_TEST_CRASH_AT");
@@ -75,7 +67,7 @@ std::function<void(std::string_view)> crash_hook() {
   std::string step = given;
   std::int64_t left = 1;
   if (const std::size_t colon = step.find(':'); colon != step.npos) {
-    left = std::max(1, number_of(std::string_view(step).substr(colon + 1)).value_or(1));
+    left = fleet::whole_number("", std::string_view(step).substr(colon + 1), 1, INT64_MAX).value_or(1);
     step.resize(colon);
   }
   return [step, left](std::string_view reached) mutable {
@@ -124,8 +116,9 @@ base::Result<void> apply(const HostArguments& given, host::HostOptions& options)
   number(given.storage_gb, options.storage_gb);
   if (given.listen.empty()) return {};
   const std::size_t colon = given.listen.rfind(':');
-  const auto port = colon == given.listen.npos ? std::nullopt : number_of(given.listen.substr(colon + 1));
-  if (!port || *port < 0 || *port > 65535) {
+  const std::string number_text = colon == given.listen.npos ? std::string() : given.listen.substr(colon + 1);
+  const auto port = fleet::whole_number("--listen", number_text, 0, 65535);
+  if (!port) {
     return base::fail(base::Errc::invalid, "--listen is " + base::in_quotes(given.listen) +
                                                "; it must be ADDRESS:PORT, such as 0.0.0.0:8090");
   }
